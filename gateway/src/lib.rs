@@ -1,1 +1,4 @@
-//! placeholder
+//! One door for gRPC services: an API gateway, module by module in the order in which a request meets them.
+
+pub mod context;
+pub mod setting;

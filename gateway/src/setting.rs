@@ -1,0 +1,96 @@
+//! The values a configuration is made of, and what is said when one of them is wrong.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+/// A value together with the line it stands on.
+pub type Spanned<T> = serde_saphyr::Spanned<T>;
+
+/// One mistake in a configuration: where it is, what is wrong, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The line in the file, counted from 1; 0 when no line can be named.
+    pub line: u64,
+    /// The column, counted from 1.
+    pub column: u64,
+    /// The path of the setting, for example `authorization.access`.
+    pub path: String,
+    /// What is wrong and what to do, as one sentence.
+    pub message: String,
+}
+
+impl Problem {
+    /// A mistake in the value of the setting at `path`.
+    pub fn at<T>(value: &Spanned<T>, path: impl Into<String>, message: impl Into<String>) -> Self {
+        let (line, column) = (value.referenced.line(), value.referenced.column());
+        Self { line, column, path: path.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line > 0 {
+            write!(f, "{}:{}: ", self.line, self.column)?;
+        }
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+/// A length of time, written as a whole number and its unit: `250ms`, `5s`, `15m`, `24h`. Never zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Period(Duration);
+
+impl Period {
+    /// A period of whole seconds, for defaults.
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    /// The period as a duration.
+    pub const fn duration(self) -> Duration {
+        self.0
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+        let count: u64 = digits.parse().ok().filter(|&count| count > 0)?;
+        let millis = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        count.checked_mul(millis).map(|millis| Self(Duration::from_millis(millis)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            de::Error::custom(format!(
+                "`{text}` is not a period: write a whole number above zero and a unit, such as 250ms, 5s, 15m or 24h"
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_periods_with_their_units_and_nothing_else() {
+        let millis = |text| Period::parse(text).map(|period| period.duration().as_millis());
+        assert_eq!(millis("250ms"), Some(250));
+        assert_eq!(millis("5s"), Some(5_000));
+        assert_eq!(millis("15m"), Some(900_000));
+        assert_eq!(millis("24h"), Some(86_400_000));
+        for wrong in ["", "5", "s", "0s", "-1s", "1.5s", "5 s", "5sec", "99999999999999999999h"] {
+            assert_eq!(millis(wrong), None, "{wrong}");
+        }
+    }
+}
