@@ -1,0 +1,132 @@
+//! The life of one upstream call: a deadline over everything, an endpoint picked, one try.
+//!
+//! It introduces `load_balancing` and `resilience` to each other, which do not know one another, and it is the
+//! only place that holds connections to services. It never reads a message and never decides who may call.
+
+mod codec;
+mod config;
+mod peer;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::uri::PathAndQuery;
+use thiserror::Error;
+use tonic::{Code, Status};
+
+pub(crate) use config::Config;
+pub(crate) use peer::{InvalidAddress, Peer};
+
+use crate::context::{CallRecord, Deadline, Reply, Try};
+use crate::load_balancing::{Algorithm, Balancer};
+use crate::resilience::{self, DeadlineExceeded};
+
+/// Why an upstream call brought no answer.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// The deadline passed first.
+    #[error(transparent)]
+    DeadlineExceeded(#[from] DeadlineExceeded),
+    /// No endpoint can take the call.
+    #[error("upstream `{upstream}` has no endpoint that can take the call")]
+    NoEndpoint {
+        /// The upstream's name.
+        upstream: Arc<str>,
+    },
+    /// The service answered with a status that is not OK.
+    #[error("the service answered with an error")]
+    Status(#[source] Box<Status>),
+    /// The endpoint could not be reached, or the connection broke before the answer.
+    #[error("endpoint {endpoint} of upstream `{upstream}` could not be reached")]
+    Unreachable {
+        /// The upstream's name.
+        upstream: Arc<str>,
+        /// The endpoint's address.
+        endpoint: Arc<str>,
+        /// What the transport says.
+        #[source]
+        source: Box<Status>,
+    },
+}
+
+/// How to call one RPC.
+#[derive(Clone, Debug)]
+pub(crate) struct Method {
+    /// `/package.Service/Method`.
+    pub(crate) path: PathAndQuery,
+    /// Whether the service answers with a stream.
+    pub(crate) streams: bool,
+}
+
+/// A named group of endpoints behind the door.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    name: Arc<str>,
+    balancer: Balancer,
+    peers: Vec<Arc<Peer>>,
+}
+
+impl Upstream {
+    /// An upstream over these peers.
+    pub(crate) fn new(name: &str, algorithm: Algorithm, peers: Vec<Arc<Peer>>) -> Self {
+        let endpoints = peers.iter().map(|peer| Arc::clone(peer.endpoint())).collect();
+        Self { name: name.into(), balancer: Balancer::new(algorithm, endpoints), peers }
+    }
+
+    /// The endpoints with their connections.
+    pub(crate) fn peers(&self) -> &[Arc<Peer>] {
+        &self.peers
+    }
+
+    /// Calls a method with an encoded message and writes each try into the record.
+    pub(crate) async fn call(
+        &self,
+        method: &Method,
+        message: Bytes,
+        metadata: HeaderMap,
+        deadline: Deadline,
+        record: &mut CallRecord,
+    ) -> Result<Reply, Error> {
+        resilience::within(deadline, self.attempt(method, message, metadata, deadline, record)).await?
+    }
+
+    async fn attempt(
+        &self,
+        method: &Method,
+        message: Bytes,
+        mut metadata: HeaderMap,
+        deadline: Deadline,
+        record: &mut CallRecord,
+    ) -> Result<Reply, Error> {
+        let no_endpoint = || Error::NoEndpoint { upstream: Arc::clone(&self.name) };
+        let pick = self.balancer.pick(|_| true).ok_or_else(no_endpoint)?;
+        let peer = self.peers.get(pick.index()).ok_or_else(no_endpoint)?;
+        let endpoint = pick.endpoint().address();
+        record.tries.push(Try { endpoint: Arc::clone(endpoint), code: None });
+
+        metadata.insert("grpc-timeout", resilience::timeout_header(deadline));
+        let outcome = peer.send(method, message, metadata).await;
+
+        if let Some(last) = record.tries.last_mut() {
+            last.code = Some(outcome.as_ref().map_or_else(Status::code, |_| Code::Ok));
+        }
+        outcome.map_err(|status| self.judge(endpoint, status))
+    }
+
+    /// Tells an answer of the service from a failure on the way to it: only the latter has a source.
+    fn judge(&self, endpoint: &Arc<str>, status: Status) -> Error {
+        let Some(source) = std::error::Error::source(&status) else {
+            return Error::Status(Box::new(status));
+        };
+        if source.is::<tonic::TimeoutExpired>() {
+            // The transport reads `grpc-timeout` too and may notice the deadline a moment before us.
+            return Error::DeadlineExceeded(DeadlineExceeded);
+        }
+        Error::Unreachable {
+            upstream: Arc::clone(&self.name),
+            endpoint: Arc::clone(endpoint),
+            source: Box::new(status),
+        }
+    }
+}
