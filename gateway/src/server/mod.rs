@@ -1,0 +1,3 @@
+//! The place where requests arrive.
+
+pub mod sanity;
