@@ -12,6 +12,11 @@ mod table;
 mod template;
 mod trie;
 
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
+
 pub use method::{Allow, InvalidKind, MethodPattern};
 pub use parse::{Fault, TemplateError};
 pub use percent::Undecodable;

@@ -116,7 +116,7 @@ impl<T> RouteTable<T> {
     }
 
     /// Finds the route, and says how many nodes that took.
-    fn find_counting<'t, 'p>(
+    pub(super) fn find_counting<'t, 'p>(
         &'t self,
         method: &Method,
         path: &'p str,
