@@ -13,8 +13,6 @@ mod template;
 mod trie;
 
 #[cfg(test)]
-mod laws;
-#[cfg(test)]
 mod tests;
 
 pub use method::{Allow, InvalidKind, MethodPattern};

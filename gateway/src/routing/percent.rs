@@ -40,7 +40,7 @@ pub(super) fn decode(text: &str, slash: Slash) -> Result<Cow<'_, str>, Undecodab
         };
         match (nibble(*high), nibble(*low)) {
             (Some(0x2), Some(0xf)) if slash == Slash::Kept => {
-                decoded.extend([*percent, *high, *low])
+                decoded.extend([*percent, *high, *low]);
             }
             (Some(high), Some(low)) => decoded.push(high << 4 | low),
             _ => return Err(Undecodable::Triplet),

@@ -62,13 +62,12 @@ impl<T> Node<T> {
             Some(verb) => terminal.verbs.entry(verb.into()).or_default(),
             None => &mut terminal.plain,
         };
-        match leaves.iter().position(|other| other.route.method == leaf.route.method) {
-            Some(index) => Err((&leaves[index], leaf)),
-            None => {
-                leaves.push(leaf);
-                Ok(())
-            }
+        if let Some(index) = leaves.iter().position(|other| other.route.method == leaf.route.method)
+        {
+            return Err((&leaves[index], leaf));
         }
+        leaves.push(leaf);
+        Ok(())
     }
 
     fn literal(&self, segment: &str) -> Option<&Self> {
