@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! The gateway as a program.
 
 use std::process::ExitCode;
@@ -5,3 +6,6 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     gateway::main(std::env::args_os())
 }
+=======
+fn main() {}
+>>>>>>> auth
