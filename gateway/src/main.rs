@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! The gateway as a program.
 
 use std::process::ExitCode;
@@ -6,6 +5,3 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     gateway::main(std::env::args_os())
 }
-=======
-fn main() {}
->>>>>>> auth

@@ -6,6 +6,8 @@
 
 pub mod config;
 
+use std::fmt;
+
 use thiserror::Error;
 
 pub use self::config::Config;
@@ -38,6 +40,17 @@ pub enum Denied {
     /// The principal may not: 403.
     #[error("this is not allowed for the signed-in principal: use an account that has the right")]
     Forbidden,
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Public => f.write_str("public"),
+            Self::Authenticated => f.write_str("authenticated"),
+            Self::Role(role) => write!(f, "role:{role}"),
+            Self::Internal => f.write_str("internal"),
+        }
+    }
 }
 
 impl Access {
