@@ -1,0 +1,181 @@
+//! What wraps every call: its request id, its deadline, its one line in the log, and a net under its panics.
+
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures_util::FutureExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body::{Frame, SizeHint};
+use tokio::time::Instant;
+use tonic::{Code, Status, body::Body, service::Routes};
+use tower_service::Service;
+use tracing::Instrument as _;
+
+use crate::{caller, ids};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// How long an RPC may take to its first message when the client didn't say.
+const LONGEST_RPC: Duration = Duration::from_secs(30);
+/// tonic has a timer of its own on `grpc-timeout`, whose answer is CANCELLED. Ours is a little earlier and says
+/// `DEADLINE_EXCEEDED`.
+const AHEAD: Duration = Duration::from_millis(5);
+
+/// Wraps the routes of a service.
+#[derive(Clone, Debug)]
+pub(super) struct Access(pub(super) Routes);
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl Service<Request<Body>> for Access {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<Body>>::poll_ready(&mut self.0, cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Answer {
+        let line = Line::of(&mut request);
+        let span = tracing::info_span!("rpc", request_id = line.request_id);
+        let limit = time_limit(request.headers());
+        let work = AssertUnwindSafe(self.0.call(request)).catch_unwind();
+        Box::pin(
+            async move {
+                let response = match tokio::time::timeout(limit, work).await {
+                    Ok(Ok(Ok(response))) => response,
+                    Ok(Err(_panic)) => Status::internal("internal error").into_http(),
+                    Err(_late) => Status::deadline_exceeded("the deadline has passed").into_http(),
+                };
+                Ok(line.watch(response))
+            }
+            .instrument(span),
+        )
+    }
+}
+
+fn time_limit(headers: &HeaderMap) -> Duration {
+    let asked =
+        headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(caller::timeout);
+    asked.map_or(LONGEST_RPC, |asked| asked.saturating_sub(AHEAD).min(LONGEST_RPC))
+}
+
+/// The access log's line about one call. It is written when the call has ended, however it ended.
+struct Line {
+    request_id: String,
+    principal: String,
+    rpc: String,
+    begin: Instant,
+    /// What the headers or the trailers say; a call that is given up before has none.
+    code: Option<String>,
+}
+
+impl Line {
+    /// Gives a request without an id its own, so that the line and the handler agree on it.
+    fn of(request: &mut Request<Body>) -> Self {
+        let text = |name: &str| {
+            let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let (mut request_id, principal) = (text(REQUEST_ID.as_str()), text("x-principal-id"));
+        if request_id.is_empty() {
+            request_id = ids::fresh();
+            if let Ok(value) = HeaderValue::from_str(&request_id) {
+                request.headers_mut().insert(REQUEST_ID, value);
+            }
+        }
+        let rpc = request.uri().path().trim_start_matches('/').to_owned();
+        Self { request_id, principal, rpc, begin: Instant::now(), code: None }
+    }
+
+    fn watch(mut self, response: Response<Body>) -> Response<Body> {
+        let is_grpc = response
+            .headers()
+            .get(http::header::CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+        self.code = if is_grpc {
+            code(response.headers())
+        } else {
+            Some(response.status().as_u16().to_string())
+        };
+        response.map(|body| Body::new(Watched { body, line: self }))
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let Self { request_id, principal, rpc, begin, code } = self;
+        let code = code.as_deref().unwrap_or("CANCELLED");
+        let micros = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        // Whoever balances load asks for health all day long.
+        if rpc.starts_with("grpc.") {
+            tracing::debug!(target: "access", request_id, principal, rpc, code, micros);
+        } else {
+            tracing::info!(target: "access", request_id, principal, rpc, code, micros);
+        }
+    }
+}
+
+/// A body that tells the line how the call ended.
+struct Watched {
+    body: Body,
+    line: Line,
+}
+
+impl http_body::Body for Watched {
+    type Data = bytes::Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(trailers) =
+            frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::trailers_ref)
+        {
+            self.line.code = code(trailers);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn code(headers: &HeaderMap) -> Option<String> {
+    headers.get("grpc-status").map(|value| name(Code::from_bytes(value.as_bytes())).to_owned())
+}
+
+/// The canonical name of a code, as the gateway's log and google.rpc.Code write it.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}

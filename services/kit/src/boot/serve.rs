@@ -1,0 +1,212 @@
+//! What a service serves, the limits of its port, and how it stops.
+
+use std::{
+    convert::Infallible,
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr},
+    pin::Pin,
+    time::Duration,
+};
+
+use axum::{Router, response::IntoResponse};
+use http::Request;
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+};
+use tonic::{
+    body::Body,
+    server::NamedService,
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tower_service::Service;
+
+use super::{BootError, access::Access};
+use crate::Shutdown;
+
+/// How long calls in flight, and tasks, have to end.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long `NOT_SERVING` can be read before the streams that watch health are closed.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What a service serves on its one port: gRPC services, HTTP/1.1 routes beside them, and tasks behind them.
+#[derive(Default)]
+pub struct Site {
+    routes: Routes,
+    names: Vec<&'static str>,
+    http: Option<Router>,
+    tasks: Vec<(&'static str, Task)>,
+}
+
+impl Site {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Serves a gRPC service, its health under its name.
+    #[must_use]
+    pub fn grpc<S>(mut self, service: S) -> Self
+    where
+        S: Service<Request<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Response: IntoResponse,
+        S::Future: Send + 'static,
+    {
+        self.routes = self.routes.add_service(service);
+        self.names.push(S::NAME);
+        self
+    }
+
+    /// Answers plain HTTP requests, of HTTP/1.1 too, on the same port.
+    #[must_use]
+    pub fn http(mut self, router: Router) -> Self {
+        self.http = Some(self.http.unwrap_or_default().merge(router));
+        self
+    }
+
+    /// Runs in the background while the service serves. It is expected to end when the service's
+    /// [`Shutdown`] is cancelled.
+    #[must_use]
+    pub fn task(
+        mut self,
+        name: &'static str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        self.tasks.push((name, Box::pin(work)));
+        self
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tasks: Vec<_> = self.tasks.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Site")
+            .field("names", &self.names)
+            .field("tasks", &tasks)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Serves until `shutdown` is cancelled. Then health says `NOT_SERVING`, the port closes, streams end, calls in flight
+/// and tasks have ten seconds to end.
+pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Result<(), BootError> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    for name in &site.names {
+        reporter.set_service_status(name, ServingStatus::Serving).await;
+    }
+    let with_http = site.http.is_some();
+    let mut routes = site.routes.add_service(health);
+    routes = routes.add_service(reflection().build_v1().map_err(unreadable)?);
+    routes = routes.add_service(reflection().build_v1alpha().map_err(unreadable)?);
+    if let Some(http) = site.http {
+        let router = routes.axum_router_mut();
+        *router = std::mem::take(router).merge(http);
+    }
+    let mut tasks = JoinSet::new();
+    for (name, task) in site.tasks {
+        tasks.spawn(async move {
+            task.await;
+            tracing::debug!(name, "task ended");
+        });
+    }
+
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let server = limited().accept_http1(with_http);
+    let server = server.serve_with_incoming_shutdown(
+        Access(routes.prepare()),
+        incoming,
+        shutdown.clone().cancelled_owned(),
+    );
+    let farewell = async {
+        shutdown.cancelled().await;
+        say_farewell(reporter, &site.names).await;
+        while tasks.join_next().await.is_some() {}
+    };
+    let drained = async { tokio::join!(server, farewell).0 };
+    let too_late = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = drained => Ok(served?),
+        () = too_late => {
+            tracing::warn!("calls were still in flight after the drain");
+            Ok(())
+        }
+    }
+}
+
+/// The limits of the port. Without them tonic allows any number of streams, and any number of resets of them
+/// (RUSTSEC-2024-0003, CVE-2025-8671).
+fn limited() -> Server {
+    Server::builder()
+        .max_concurrent_streams(128)
+        .http2_max_pending_accept_reset_streams(Some(20))
+        .http2_max_local_error_reset_streams(Some(1024))
+        .http2_max_header_list_size(16 * 1024)
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .tcp_nodelay(true)
+}
+
+/// Tells those who watch health, and then ends their streams: a server waits for every stream when it drains.
+async fn say_farewell(mut reporter: HealthReporter, names: &[&'static str]) {
+    let names = || names.iter().copied().chain([""]);
+    for name in names() {
+        reporter.set_service_status(name, ServingStatus::NotServing).await;
+    }
+    tokio::time::sleep(FAREWELL).await;
+    for name in names() {
+        reporter.clear_service_status(name).await;
+    }
+}
+
+/// Reflection from the encoded set: a decoded one has lost `google.api.http`.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    let builder = tonic_reflection::server::Builder::configure();
+    builder.register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+}
+
+fn unreadable(error: tonic_reflection::server::Error) -> BootError {
+    BootError::Other("can't read the descriptors".to_owned(), Some(error.into()))
+}
+
+/// A site served in this process on a free port of the loopback, for tests and for whoever embeds a service.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    shutdown: Shutdown,
+    served: JoinHandle<Result<(), BootError>>,
+}
+
+impl Running {
+    /// Serves `site`; `shutdown` is the one it was started with.
+    pub async fn start(site: Site, shutdown: Shutdown) -> Result<Self, BootError> {
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(BootError::System)?;
+        let address = listener.local_addr().map_err(BootError::System)?;
+        let served = tokio::spawn(serve(listener, site, shutdown.clone()));
+        Ok(Self { address, shutdown, served })
+    }
+
+    /// Its URL, for clients.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops as a signal would, and waits for the end of the drain.
+    pub async fn stop(self) -> Result<(), BootError> {
+        self.shutdown.cancel();
+        self.served.await.map_err(|panic| BootError::System(io::Error::other(panic)))?
+    }
+}

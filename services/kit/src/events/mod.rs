@@ -1,0 +1,178 @@
+//! Events that every replica sees: a table that only grows, and streams that follow it.
+//!
+//! An event is written in the transaction of the change it tells of, so its sequence grows in commit order and there
+//! is no gap that fills later. A follower reads the table at its own pace: nothing is buffered for a slow one.
+
+use std::{collections::VecDeque, time::Duration};
+
+use futures_util::{Stream, stream};
+use prost::Message;
+use rusqlite::{Connection, Transaction, params};
+use tokio::sync::watch;
+use tonic::Status;
+
+use crate::{Failure, Shutdown, Store, Timestamp};
+
+/// Goes into a service's first migration. `topic` says what kind of thing changed, `subject` which one; `payload` is an
+/// encoded message; times are microseconds since 1970.
+pub const TABLE: &str = "
+    CREATE TABLE events (
+        sequence    INTEGER PRIMARY KEY AUTOINCREMENT,
+        topic       TEXT    NOT NULL,
+        subject     TEXT    NOT NULL,
+        payload     BLOB    NOT NULL,
+        create_time INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX events_by_subject ON events (topic, subject, sequence);
+";
+
+/// How often the file is asked whether another process has written.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+/// Events that a follower reads at once.
+const BATCH: i64 = 64;
+
+/// One event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Grows with every event of the service.
+    pub sequence: i64,
+    /// Which thing changed.
+    pub subject: String,
+    /// The encoded message it was appended with.
+    pub payload: Vec<u8>,
+}
+
+/// Writes an event in the transaction of the change it tells of. Answers its sequence.
+pub fn append(
+    transaction: &Transaction<'_>,
+    topic: &str,
+    subject: &str,
+    payload: &impl Message,
+    now: Timestamp,
+) -> Result<i64, Failure> {
+    let sql = "INSERT INTO events (topic, subject, payload, create_time) VALUES (?1, ?2, ?3, ?4)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    Ok(statement.insert(params![topic, subject, payload.encode_to_vec(), now.as_microsecond()])?)
+}
+
+/// The sequence of the latest event; 0 when there is none.
+pub fn latest(connection: &Connection) -> Result<i64, Failure> {
+    Ok(connection
+        .query_row("SELECT coalesce(max(sequence), 0) FROM events", [], |row| row.get(0))?)
+}
+
+/// What a follower follows.
+#[derive(Clone, Debug)]
+pub struct Follow {
+    /// Events of this topic.
+    pub topic: &'static str,
+    /// Of this subject only; none for all.
+    pub subject: Option<String>,
+    /// After this sequence.
+    pub after: i64,
+}
+
+/// Lets streams follow the events of a service, whichever replica wrote them.
+#[derive(Clone, Debug)]
+pub struct Events {
+    store: Store,
+    latest: watch::Receiver<i64>,
+    shutdown: Shutdown,
+}
+
+impl Events {
+    /// Starts to watch the table, with one task for all followers, until the service stops.
+    pub fn watch(store: &Store, shutdown: &Shutdown) -> Self {
+        let (sender, latest) = watch::channel(0);
+        tokio::spawn(poll(store.clone(), sender, shutdown.clone()));
+        Self { store: store.clone(), latest, shutdown: shutdown.clone() }
+    }
+
+    /// The events asked for, in order, and then each new one. Ends with UNAVAILABLE when the service stops, or with
+    /// what the database said.
+    pub fn follow(
+        &self,
+        what: Follow,
+    ) -> impl Stream<Item = Result<Event, Status>> + Send + 'static + use<> {
+        let follower = Follower { events: self.clone(), what, ready: VecDeque::new() };
+        stream::unfold(Some(follower), |follower| async {
+            let mut follower = follower?;
+            match follower.next().await {
+                Ok(event) => Some((Ok(event), Some(follower))),
+                Err(status) => Some((Err(status), None)),
+            }
+        })
+    }
+}
+
+struct Follower {
+    events: Events,
+    what: Follow,
+    ready: VecDeque<Event>,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Result<Event, Status> {
+        loop {
+            if self.events.shutdown.is_cancelled() {
+                return Err(stopping());
+            }
+            if let Some(event) = self.ready.pop_front() {
+                self.what.after = event.sequence;
+                return Ok(event);
+            }
+            // Marked before reading: what is written in between wakes us once more.
+            self.events.latest.mark_unchanged();
+            let what = self.what.clone();
+            self.ready = self.events.store.read(move |db| Ok(batch(db, &what)?)).await?.into();
+            if self.ready.is_empty() {
+                let changed =
+                    self.events.shutdown.run_until_cancelled(self.events.latest.changed()).await;
+                changed.and_then(Result::ok).ok_or_else(stopping)?;
+            }
+        }
+    }
+}
+
+fn batch(connection: &Connection, what: &Follow) -> rusqlite::Result<Vec<Event>> {
+    let sql = match what.subject {
+        Some(_) => {
+            "SELECT sequence, subject, payload FROM events
+             WHERE topic = ?1 AND sequence > ?2 AND subject = ?4 ORDER BY sequence LIMIT ?3"
+        }
+        None => {
+            "SELECT sequence, subject, payload FROM events
+             WHERE sequence > ?2 AND topic = ?1 AND ?4 IS NULL ORDER BY sequence LIMIT ?3"
+        }
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement
+        .query_map(params![what.topic, what.after, BATCH, what.subject], |row| {
+            Ok(Event { sequence: row.get(0)?, subject: row.get(1)?, payload: row.get(2)? })
+        })?;
+    rows.collect()
+}
+
+/// Looks for new events after every write of this process, and ten times a second for those of the others.
+async fn poll(store: Store, latest_seen: watch::Sender<i64>, shutdown: Shutdown) {
+    let mut ours = store.changed();
+    loop {
+        match store.read(latest).await {
+            Ok(latest) => {
+                latest_seen.send_if_modified(|seen| std::mem::replace(seen, latest) != latest);
+            }
+            Err(error) => tracing::warn!(%error, "could not look for new events"),
+        }
+        let wait = tokio::time::timeout(POLL_EVERY, ours.changed());
+        if shutdown.run_until_cancelled(wait).await.is_none() {
+            return;
+        }
+    }
+}
+
+fn stopping() -> Status {
+    Status::unavailable("the service is stopping, connect again")
+}
+
+#[cfg(test)]
+mod tests;

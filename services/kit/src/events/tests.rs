@@ -1,0 +1,96 @@
+use std::pin::pin;
+
+use futures_util::StreamExt as _;
+use proto::product::v1::Product;
+use tempfile::TempDir;
+use tonic::Code;
+
+use super::*;
+use crate::Clock;
+
+fn tables(transaction: &Transaction<'_>, _: Timestamp) -> rusqlite::Result<()> {
+    transaction.execute_batch(TABLE)
+}
+
+async fn replica(folder: &TempDir) -> Store {
+    Store::open(&folder.path().join("test.db"), &[tables], &Clock::system()).await.unwrap()
+}
+
+async fn tell(store: &Store, subject: &'static str) -> i64 {
+    let payload = Product { id: subject.to_owned(), ..Product::default() };
+    store
+        .write(move |tx| append(tx, "product", subject, &payload, Timestamp::UNIX_EPOCH))
+        .await
+        .unwrap()
+}
+
+fn all(after: i64) -> Follow {
+    Follow { topic: "product", subject: None, after }
+}
+
+async fn soon<T>(wait: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(10), wait).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_follower_sees_what_any_replica_writes_before_and_after_it_came() {
+    let folder = TempDir::new().unwrap();
+    let (ours, theirs) = (replica(&folder).await, replica(&folder).await);
+    let events = Events::watch(&ours, &Shutdown::new());
+    tell(&ours, "p-1").await;
+    tell(&theirs, "p-2").await;
+    let mut stream = pin!(events.follow(all(0)));
+    for expected in ["p-1", "p-2"] {
+        assert_eq!(soon(stream.next()).await.unwrap().unwrap().subject, expected);
+    }
+    tell(&theirs, "p-3").await;
+    let event = soon(stream.next()).await.unwrap().unwrap();
+    assert_eq!(event.sequence, 3);
+    assert_eq!(Product::decode(event.payload.as_slice()).unwrap().id, "p-3");
+}
+
+#[tokio::test]
+async fn a_follower_of_one_subject_sees_no_other() {
+    let folder = TempDir::new().unwrap();
+    let store = replica(&folder).await;
+    let events = Events::watch(&store, &Shutdown::new());
+    for subject in ["p-1", "p-2", "p-1"] {
+        tell(&store, subject).await;
+    }
+    let mut stream = pin!(events.follow(Follow { subject: Some("p-1".to_owned()), ..all(1) }));
+    assert_eq!(soon(stream.next()).await.unwrap().unwrap().sequence, 3);
+}
+
+#[tokio::test]
+async fn a_follower_that_falls_behind_by_many_batches_misses_nothing() {
+    let folder = TempDir::new().unwrap();
+    let store = replica(&folder).await;
+    let events = Events::watch(&store, &Shutdown::new());
+    let many = BATCH * 3 + 1;
+    store
+        .write(move |tx| {
+            for _ in 0..many {
+                append(tx, "product", "p-1", &Product::default(), Timestamp::UNIX_EPOCH)?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+    let mut stream = pin!(events.follow(all(0)));
+    for sequence in 1..=many {
+        assert_eq!(soon(stream.next()).await.unwrap().unwrap().sequence, sequence);
+    }
+}
+
+#[tokio::test]
+async fn followers_are_told_when_the_service_stops() {
+    let folder = TempDir::new().unwrap();
+    let store = replica(&folder).await;
+    let shutdown = Shutdown::new();
+    let events = Events::watch(&store, &shutdown);
+    let mut stream = pin!(events.follow(all(0)));
+    let waiting = async { stream.next().await };
+    let (end, ()) = soon(async { tokio::join!(waiting, async { shutdown.cancel() }) }).await;
+    assert_eq!(end.unwrap().unwrap_err().code(), Code::Unavailable);
+    assert!(soon(stream.next()).await.is_none());
+}

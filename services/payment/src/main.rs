@@ -1,0 +1,5 @@
+//! Runs the payment service.
+
+fn main() -> std::process::ExitCode {
+    payment::main(std::env::args_os())
+}
