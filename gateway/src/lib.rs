@@ -1,4 +1,48 @@
-//! One door for gRPC services: an API gateway, module by module in the order in which a request meets them.
+//! One door for gRPC services: an API gateway, its modules in the order in which a request meets them.
+//!
+//! [`main`] starts it. Everything else is private: what the gateway does can be seen only through its two listeners
+//! and its log, by tests too. Only [`message`] is open, to benchmarks and to the conformance suite.
 
-pub mod context;
-pub mod setting;
+// The program: arguments, load, compile, serve, drain.
+mod cli;
+
+// Where requests come in, and who else does.
+mod server;
+
+mod admin;
+
+// The three lives: of a client request, of an RPC, of an upstream call.
+mod pipeline;
+
+mod call;
+
+mod upstream;
+
+// The rooms, one for each responsibility.
+mod routing;
+
+mod authentication;
+
+mod authorization;
+
+mod load_balancing;
+mod resilience;
+
+mod transcoding;
+
+mod monitoring;
+
+// What was written, and how it becomes what runs.
+mod config;
+
+mod compile;
+
+// What a failure means.
+mod error;
+
+// What everyone speaks of.
+mod context;
+pub mod message;
+mod setting;
+
+pub use cli::main;

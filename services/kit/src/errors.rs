@@ -55,6 +55,10 @@ pub fn reason<const N: usize>(
 
 /// The one answer for what does not exist and for what the caller may not know to exist.
 pub fn not_found(what: &str, id: &str) -> Status {
+    // A message is a header: what a client makes up is not repeated at any length.
+    if id.len() > 64 {
+        return Status::not_found(format!("there is no such {what}"));
+    }
     Status::not_found(format!("there is no {what} {id:?}"))
 }
 

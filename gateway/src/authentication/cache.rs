@@ -1,0 +1,85 @@
+//! Remembers tokens that were proven, because a signature costs fifty times a look-up.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::TrustedIssuer;
+use super::claims::Validity;
+use super::jwks::Key;
+use crate::context::Identity;
+
+/// The least an entry counts: what it takes beside the texts, so that many small ones are bounded too.
+const ENTRY: usize = 512;
+
+/// The SHA-256 of a token. The token itself is not kept: who reads the memory finds nothing to replay.
+pub(super) type Digest = [u8; 32];
+
+/// A proof, with everything it rests on.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) identity: Arc<Identity>,
+    pub(super) validity: Validity,
+    pub(super) key: Arc<Key>,
+    pub(super) issuer: Arc<TrustedIssuer>,
+}
+
+/// Tokens that were proven. Only proofs are kept: a token that failed may be good when the next key arrives, and a
+/// client could fill the memory with failures.
+pub struct TokenCache(Cache<Digest, Arc<Entry>, ByBytes>);
+
+impl TokenCache {
+    /// A cache for that many tokens at most, and for half a KiB each: those with many roles take more room.
+    pub fn new(tokens: usize) -> Self {
+        let bytes = u64::try_from(tokens.saturating_mul(ENTRY)).unwrap_or(u64::MAX);
+        Self(Cache::with_weighter(tokens, bytes, ByBytes))
+    }
+
+    /// How many tokens are kept.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn find(&self, digest: &Digest) -> Option<Arc<Entry>> {
+        self.0.get(digest)
+    }
+
+    pub(super) fn insert(&self, digest: Digest, entry: Entry) {
+        self.0.insert(digest, Arc::new(entry));
+    }
+
+    pub(super) fn forget(&self, digest: &Digest) {
+        self.0.remove(digest);
+    }
+}
+
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenCache({} tokens)", self.len())
+    }
+}
+
+pub(super) fn digest(token: &str) -> Digest {
+    let mut bytes = Digest::default();
+    bytes.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+    bytes
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<Digest, Arc<Entry>> for ByBytes {
+    fn weight(&self, _: &Digest, entry: &Arc<Entry>) -> u64 {
+        let roles: usize =
+            entry.identity.roles.iter().map(|role| size_of::<String>() + role.len()).sum();
+        u64::try_from(ENTRY.max(ENTRY / 2 + entry.identity.id.len() + roles)).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,105 @@
+//! Decides who is asking: reads the one credential of a request and proves it.
+//!
+//! A request without a credential is anonymous. A credential that cannot be proven, for whatever reason, is a
+//! failure and never anonymity: otherwise a broken token would be worth as much as none where a route is public,
+//! and nobody would notice. What the principal may do is decided by `authorization`.
+
+mod algorithm;
+mod cache;
+mod claims;
+mod clock;
+pub mod config;
+mod credential;
+mod error;
+mod jwks;
+mod token;
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use jiff::Timestamp;
+
+pub use self::algorithm::Algorithm;
+pub use self::cache::TokenCache;
+pub use self::clock::Clock;
+pub use self::config::{Config, TrustedIssuer};
+pub use self::error::{CHALLENGE, Error};
+pub use self::jwks::{ClientError, FetchError, KeySet, Snapshot};
+use self::token::Token;
+use crate::context::{Identity, Principal};
+
+/// Proves credentials against the issuers of one configuration.
+#[derive(Debug)]
+pub struct Authenticator {
+    issuers: Vec<(Arc<TrustedIssuer>, Arc<KeySet>)>,
+    cache: Arc<TokenCache>,
+    clock: Clock,
+}
+
+impl Authenticator {
+    /// Trusts these issuers, each with the keys behind its `jwks`. Key sets and cache may be shared with the
+    /// authenticator of an earlier configuration: what one configuration accepted, another does not inherit.
+    pub fn new(
+        issuers: Vec<(TrustedIssuer, Arc<KeySet>)>,
+        cache: Arc<TokenCache>,
+        clock: Clock,
+    ) -> Self {
+        let issuers = issuers.into_iter().map(|(issuer, keys)| (Arc::new(issuer), keys)).collect();
+        Self { issuers, cache, clock }
+    }
+
+    /// Says who is asking. Waits at most three seconds, and only when the issuer's keys are being fetched.
+    ///
+    /// # Errors
+    ///
+    /// When the request carries a credential that is not one valid Bearer token (RFC 6750, section 2.1), or when
+    /// the issuer's keys cannot be had.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Error> {
+        let Some(text) = credential::bearer(headers)? else { return Ok(Principal::Anonymous) };
+        let digest = cache::digest(text);
+        if let Some(identity) = self.remembered(&digest, self.clock.now()) {
+            return Ok(Principal::Known(identity));
+        }
+        let token = Token::parse(text)?;
+        let name = token.claims.issuer()?;
+        let (issuer, keys) = self
+            .issuers
+            .iter()
+            .find(|(issuer, _)| issuer.name == name)
+            .ok_or(Error::UnknownIssuer)?;
+        token.header.check(issuer.algorithm)?;
+        let key = keys.key(token.header.kid.as_deref()).await?;
+        if !key.verifies(token.signed, token.signature) {
+            return Err(Error::BadSignature);
+        }
+        let (identity, validity) = token.claims.accept(&issuer.audience, self.clock.now())?;
+        let identity = Arc::new(identity);
+        let entry = cache::Entry {
+            identity: Arc::clone(&identity),
+            validity,
+            key,
+            issuer: Arc::clone(issuer),
+        };
+        self.cache.insert(digest, entry);
+        Ok(Principal::Known(identity))
+    }
+
+    /// An earlier proof counts as long as everything it rested on still holds: the issuer is trusted on the same
+    /// terms, the key is still in its set, and the time is right.
+    fn remembered(&self, digest: &cache::Digest, now: Timestamp) -> Option<Arc<Identity>> {
+        let entry = self.cache.find(digest)?;
+        let holds = entry.validity.check(now).is_ok()
+            && self
+                .issuers
+                .iter()
+                .any(|(issuer, keys)| *issuer == entry.issuer && keys.holds(&entry.key));
+        if !holds {
+            self.cache.forget(digest);
+            return None;
+        }
+        Some(Arc::clone(&entry.identity))
+    }
+}
+
+#[cfg(test)]
+mod tests;

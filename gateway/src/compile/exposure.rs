@@ -1,0 +1,179 @@
+//! Compiles what is exposed: an RPC that has an access line, by every http rule it has and by gRPC.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use http::uri::PathAndQuery;
+
+use super::upstreams::Upstreams;
+use crate::authorization::Access;
+use crate::call::Rpcs;
+use crate::config::Config;
+use crate::context::RpcId;
+use crate::message::{RpcType, Schema};
+use crate::pipeline::Target;
+use crate::routing::{MethodPattern, Route, RouteTable, Template, Variable};
+use crate::setting::{Problem, Spanned};
+use crate::transcoding::{Binding, HttpRule, RestBinding, http_rules};
+use crate::upstream::Method;
+
+/// The routes and what stands behind them.
+pub(super) struct Exposure {
+    pub(super) routes: RouteTable<Target>,
+    pub(super) methods: HashMap<String, Target>,
+    pub(super) rpcs: Rpcs,
+    pub(super) exposed: Vec<Exposed>,
+}
+
+/// One line of the table of what is exposed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Exposed {
+    /// Method and template, or the path of the RPC for gRPC.
+    pub(crate) route: String,
+    /// The RPC it leads to.
+    pub(crate) rpc: String,
+    /// Who may call it, as written.
+    pub(crate) access: String,
+}
+
+impl fmt::Display for Exposed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<48} {:<44} {}", self.route, self.rpc, self.access)
+    }
+}
+
+/// Checks every access line and every http rule, and makes routes of them.
+pub(super) fn compile(
+    config: &Config,
+    schema: &Arc<Schema>,
+    upstreams: &Upstreams,
+    problems: &mut Vec<Problem>,
+) -> Option<Exposure> {
+    let access = config.authorization.read(problems);
+    refuse_forgotten(config, schema, upstreams, problems);
+
+    let mut compiler = Compiler { upstreams, problems, routes: Vec::new(), methods: HashMap::new(), rpcs: Rpcs::default(), exposed: Vec::new() };
+    for (rpc, access) in &access {
+        compiler.expose(rpc, access, schema);
+    }
+    let Compiler { routes, methods, rpcs, exposed, .. } = compiler;
+
+    let lines: Vec<RpcId> = routes.iter().map(|route| route.target.rpc.clone()).collect();
+    match RouteTable::new(routes) {
+        Ok(routes) => Some(Exposure { routes, methods, rpcs, exposed }),
+        Err(conflicts) => {
+            for conflict in conflicts {
+                let later = lines.get(conflict.positions.1).and_then(|rpc| Some((rpc, access.get(rpc)?)));
+                if let Some((rpc, line)) = later {
+                    problems.push(Problem::at(line, format!("authorization.access.{rpc}"), conflict.to_string()));
+                }
+            }
+            None
+        }
+    }
+}
+
+/// An http rule without an access line may be a forgotten decision; nothing is exposed by accident.
+fn refuse_forgotten(config: &Config, schema: &Arc<Schema>, upstreams: &Upstreams, problems: &mut Vec<Problem>) {
+    for rpc in schema.methods() {
+        let forgotten = upstreams.of(rpc.service()).is_some()
+            && !config.authorization.access.contains_key(&rpc.name())
+            && !http_rules(rpc.descriptor()).is_empty();
+        if forgotten {
+            let message = format!(
+                "`{}` has an http rule but no access line: add one (public, authenticated, role:<name>), or `internal` to hide it",
+                rpc.name()
+            );
+            problems.push(Problem { line: 0, column: 0, path: "authorization.access".to_owned(), message });
+        }
+    }
+}
+
+struct Compiler<'a> {
+    upstreams: &'a Upstreams,
+    problems: &'a mut Vec<Problem>,
+    routes: Vec<Route<Target>>,
+    methods: HashMap<String, Target>,
+    rpcs: Rpcs,
+    exposed: Vec<Exposed>,
+}
+
+impl Compiler<'_> {
+    fn expose(&mut self, id: &RpcId, line: &Spanned<Access>, schema: &Arc<Schema>) {
+        let Some(rpc) = schema.method(id.as_str()) else {
+            return self.refuse(id, line, format!("the schema has no RPC `{id}`{}", nearest(id, schema)));
+        };
+        if line.value == Access::Internal {
+            return;
+        }
+        let Some(upstream) = self.upstreams.of(rpc.service()) else {
+            return self.refuse(id, line, format!("no upstream serves `{}`: add it to the services of one", rpc.service()));
+        };
+        if rpc.client_streaming() {
+            return self.refuse(id, line, "an RPC whose requests are a stream can't be exposed: make it internal".to_owned());
+        }
+        let path = format!("/{id}");
+        let Ok(path_and_query) = path.parse::<PathAndQuery>() else {
+            return self.refuse(id, line, "its name is not a path".to_owned());
+        };
+        let method = Method { path: path_and_query, streams: rpc.server_streaming() };
+        self.rpcs.insert(id.clone(), Arc::clone(upstream), method);
+        for rule in http_rules(rpc.descriptor()) {
+            self.route(id, line, &rpc, &rule);
+        }
+        self.list(format!("gRPC {path}"), id, line);
+        self.methods.insert(path, target(id, line, Binding::Untouched));
+    }
+
+    fn route(&mut self, id: &RpcId, line: &Spanned<Access>, rpc: &RpcType, rule: &HttpRule) {
+        let template = match Template::parse(&rule.template) {
+            Ok(template) => template,
+            Err(error) => return self.refuse(id, line, format!("its http rule `{}`: {error}", rule.template)),
+        };
+        let method: MethodPattern = match rule.method.parse() {
+            Ok(method) => method,
+            Err(error) => return self.refuse(id, line, format!("its http rule `{}`: {error}", rule.template)),
+        };
+        let variables: Vec<&str> = template.variables().iter().map(Variable::field_path).collect();
+        match RestBinding::compile(rule, rpc, &variables) {
+            Ok(binding) => {
+                self.list(format!("{method} {template}"), id, line);
+                self.routes.push(Route { method, template, target: target(id, line, Binding::Rest(binding)) });
+            }
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    self.refuse(id, line, format!("its http rule `{}`: {mistake}", rule.template));
+                }
+            }
+        }
+    }
+
+    fn list(&mut self, route: String, id: &RpcId, line: &Spanned<Access>) {
+        self.exposed.push(Exposed { route, rpc: id.to_string(), access: line.value.to_string() });
+    }
+
+    fn refuse(&mut self, id: &RpcId, line: &Spanned<Access>, message: String) {
+        self.problems.push(Problem::at(line, format!("authorization.access.{id}"), message));
+    }
+}
+
+fn target(id: &RpcId, line: &Spanned<Access>, binding: Binding) -> Target {
+    Target { rpc: id.clone(), access: line.value.clone(), binding }
+}
+
+/// An RPC of the same name elsewhere, or the RPCs of the same service: what was probably meant.
+fn nearest(id: &RpcId, schema: &Arc<Schema>) -> String {
+    let (service, method) = id.as_str().split_once('/').unwrap_or_default();
+    let by_name: BTreeMap<bool, Vec<String>> = schema
+        .methods()
+        .filter(|rpc| rpc.service() == service || rpc.method() == method)
+        .fold(BTreeMap::new(), |mut found, rpc| {
+            found.entry(rpc.method() != method).or_insert_with(Vec::new).push(rpc.name());
+            found
+        });
+    match by_name.into_values().next() {
+        Some(names) => format!("; did you mean {}?", names.join(", ")),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,118 @@
+//! `Config` (what was written) becomes `Pipeline` (what runs).
+//!
+//! It is the only place where a configuration can be wrong: every name, template and field is checked against the
+//! descriptors, and all mistakes are reported together. What fails here never fails a request.
+
+mod exposure;
+mod memory;
+mod upstreams;
+
+use std::fs;
+use std::sync::Arc;
+
+pub(crate) use exposure::Exposed;
+pub(crate) use memory::Memory;
+
+use crate::authentication::{Authenticator, Clock, KeySet};
+use crate::config::Config;
+use crate::message::Schema;
+use crate::pipeline::Pipeline;
+use crate::setting::Problem;
+use crate::transcoding::Settings;
+use crate::upstream::Peer;
+
+/// A configuration, ready to run.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    /// What handles requests.
+    pub(crate) pipeline: Pipeline,
+    /// What is exposed, for people.
+    pub(crate) exposed: Vec<Exposed>,
+    /// What is to be tried before the gateway calls itself ready.
+    pub(crate) warmth: Warmth,
+}
+
+/// What has a first time: connections and keys.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Warmth {
+    peers: Vec<Arc<Peer>>,
+    key_sets: Vec<Arc<KeySet>>,
+}
+
+impl Warmth {
+    /// Starts the first tries. Needs a runtime.
+    pub(crate) fn warm(&self) {
+        for keys in &self.key_sets {
+            keys.warm();
+        }
+        for peer in self.peers.iter().filter(|peer| !peer.tried()) {
+            let peer = Arc::clone(peer);
+            tokio::spawn(async move { peer.warm().await });
+        }
+    }
+
+    /// Whether everything was tried once, well or badly.
+    pub(crate) fn tried(&self) -> bool {
+        self.peers.iter().all(|peer| peer.tried()) && self.key_sets.iter().all(|keys| keys.tried())
+    }
+}
+
+/// Compiles a configuration, borrowing from memory what has not changed. Needs a runtime; connects to nothing.
+pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, Vec<Problem>> {
+    let schema = schema(config).map_err(|problem| vec![problem])?;
+    let mut problems = Vec::new();
+
+    let upstreams = upstreams::compile(config, &schema, memory, &mut problems);
+    let (authenticator, key_sets) = authenticator(config, memory, &mut problems);
+    let exposure = exposure::compile(config, &schema, &upstreams, &mut problems);
+    let transcoding = Settings::compile(&config.transcoding, Arc::clone(&schema), &mut problems);
+
+    let Some(exposure) = exposure.filter(|_| problems.is_empty()) else {
+        problems.sort();
+        return Err(problems);
+    };
+    let warmth = Warmth { peers: upstreams.peers(), key_sets };
+    let pipeline = Pipeline {
+        routes: exposure.routes,
+        methods: exposure.methods,
+        authenticator,
+        rpcs: exposure.rpcs,
+        deadline: config.resilience.deadline.duration(),
+        transcoding,
+    };
+    Ok(Compiled { pipeline, exposed: exposure.exposed, warmth })
+}
+
+fn schema(config: &Config) -> Result<Arc<Schema>, Problem> {
+    let written = &config.schema.file;
+    let file = config.folder.join(&written.value);
+    let problem = |message| Problem::at(written, "schema.file", message);
+    let bytes = fs::read(&file).map_err(|error| {
+        problem(format!(
+            "`{}` can't be read ({error}): write it with `cargo run -p proto -- FILE` or `buf build -o FILE`",
+            file.display()
+        ))
+    })?;
+    Schema::load(&bytes).map_err(|error| problem(format!("`{}`: {error}", file.display())))
+}
+
+fn authenticator(
+    config: &Config,
+    memory: &mut Memory,
+    problems: &mut Vec<Problem>,
+) -> (Authenticator, Vec<Arc<KeySet>>) {
+    let mut issuers = Vec::new();
+    for issuer in config.authentication.read(problems) {
+        match memory.key_set(&issuer) {
+            Ok(keys) => issuers.push((issuer, keys)),
+            Err(error) => problems.push(Problem {
+                line: 0,
+                column: 0,
+                path: format!("authentication.issuers ({})", issuer.name),
+                message: error.to_string(),
+            }),
+        }
+    }
+    let key_sets = issuers.iter().map(|(_, keys)| Arc::clone(keys)).collect();
+    (Authenticator::new(issuers, memory.tokens(), Clock::system()), key_sets)
+}

@@ -1,0 +1,75 @@
+//! Compiles the section `upstreams`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Memory;
+use crate::config::Config;
+use crate::message::Schema;
+use crate::setting::Problem;
+use crate::upstream::{Peer, Upstream};
+
+/// The upstreams, and which of them serves which service.
+#[derive(Debug, Default)]
+pub(super) struct Upstreams {
+    all: Vec<Arc<Upstream>>,
+    by_service: HashMap<String, Arc<Upstream>>,
+}
+
+impl Upstreams {
+    /// The upstream of a service.
+    pub(super) fn of(&self, service: &str) -> Option<&Arc<Upstream>> {
+        self.by_service.get(service)
+    }
+
+    /// All connections.
+    pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
+        self.all.iter().flat_map(|upstream| upstream.peers()).cloned().collect()
+    }
+}
+
+/// Checks that every service exists and has one upstream, and that every endpoint is an address.
+pub(super) fn compile(
+    config: &Config,
+    schema: &Schema,
+    memory: &mut Memory,
+    problems: &mut Vec<Problem>,
+) -> Upstreams {
+    let known = schema.services();
+    let mut upstreams = Upstreams::default();
+    for (name, written) in &config.upstreams {
+        let mut peers = Vec::new();
+        for endpoint in &written.endpoints {
+            let path = format!("upstreams.{name}.endpoints");
+            if peers.iter().any(|peer: &Arc<Peer>| **peer.endpoint().address() == *endpoint.value) {
+                problems.push(Problem::at(endpoint, path, format!("`{}` is there twice", endpoint.value)));
+                continue;
+            }
+            match memory.peer(name, &endpoint.value) {
+                Ok(peer) => peers.push(peer),
+                Err(error) => problems.push(Problem::at(endpoint, path, error.to_string())),
+            }
+        }
+        if written.endpoints.is_empty() {
+            let message = "there is no endpoint: write at least one, such as http://127.0.0.1:50051".to_owned();
+            problems.push(Problem { line: 0, column: 0, path: format!("upstreams.{name}.endpoints"), message });
+        }
+        let upstream = Arc::new(Upstream::new(name, config.load_balancing.algorithm, peers));
+        for service in &written.services {
+            let path = format!("upstreams.{name}.services");
+            if !known.contains(&service.value) {
+                let message = format!(
+                    "the schema has no service `{}`; it has {}",
+                    service.value,
+                    known.join(", ")
+                );
+                problems.push(Problem::at(service, path, message));
+            } else if upstreams.by_service.insert(service.value.clone(), Arc::clone(&upstream)).is_some() {
+                let message = format!("`{}` is served by another upstream already: it can have one", service.value);
+                problems.push(Problem::at(service, path, message));
+            }
+        }
+        upstreams.all.push(upstream);
+    }
+    upstreams
+}

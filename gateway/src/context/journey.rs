@@ -1,0 +1,147 @@
+//! What happened to one client request: written step by step, read once at its end.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, Method, StatusCode};
+use tokio::time::Instant;
+use tonic::Code;
+
+use super::{Origin, Principal, RequestId, RpcId};
+
+/// The steps of the pipeline that are timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Finding the route.
+    Route,
+    /// Verifying the credential.
+    Authenticate,
+    /// Deciding what the principal alone decides.
+    Admit,
+    /// Reading the body and making a message of it.
+    Read,
+    /// The RPC, with all its tries.
+    Call,
+    /// Making the client's answer.
+    Render,
+}
+
+impl Step {
+    /// All steps, in the order in which a request takes them.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Route, Self::Authenticate, Self::Admit, Self::Read, Self::Call, Self::Render];
+}
+
+/// One try to get an answer from one endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Try {
+    /// The endpoint's address.
+    pub(crate) endpoint: Arc<str>,
+    /// How it ended; `None` while it runs, and for ever when the deadline or the client ended it.
+    pub(crate) code: Option<Code>,
+}
+
+/// What happened to one RPC.
+#[derive(Clone, Debug)]
+pub(crate) struct CallRecord {
+    /// Which RPC.
+    pub(crate) rpc: RpcId,
+    /// Its tries, oldest first.
+    pub(crate) tries: Vec<Try>,
+}
+
+/// The record of one client request.
+#[derive(Debug)]
+pub(crate) struct Journey {
+    /// The id of the exchange.
+    pub(crate) request_id: RequestId,
+    /// The trace it belongs to (W3C Trace Context): 32 hexadecimal digits.
+    pub(crate) trace_id: String,
+    /// What the services are told about the trace.
+    pub(crate) trace_parent: HeaderValue,
+    /// The client's address.
+    pub(crate) client: IpAddr,
+    /// The request's method.
+    pub(crate) method: Method,
+    /// The request's path without its query, which may hold secrets.
+    pub(crate) path: String,
+    /// The template of the route that matched.
+    pub(crate) route: Option<Arc<str>>,
+    /// Who asked, once known.
+    pub(crate) principal: Principal,
+    /// The RPCs made.
+    pub(crate) calls: Vec<CallRecord>,
+    /// The HTTP status sent.
+    pub(crate) status: Option<StatusCode>,
+    /// The canonical code of the outcome.
+    pub(crate) code: Code,
+    /// Who was at fault, if anyone.
+    pub(crate) origin: Option<Origin>,
+    /// The inner chain of a failure, for the log only.
+    pub(crate) cause: Option<String>,
+    /// Bytes of the answer's body that were handed to the connection.
+    pub(crate) sent: u64,
+    /// Whether the answer was handed over to its end.
+    pub(crate) complete: bool,
+    started: Instant,
+    marked: Instant,
+    steps: [Option<Duration>; Step::ALL.len()],
+}
+
+impl Journey {
+    /// Begins a journey now.
+    pub(crate) fn begin(
+        request_id: RequestId,
+        (trace_id, trace_parent): (String, HeaderValue),
+        client: IpAddr,
+        method: Method,
+        path: String,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            request_id,
+            trace_id,
+            trace_parent,
+            client,
+            method,
+            path,
+            route: None,
+            principal: Principal::Anonymous,
+            calls: Vec::new(),
+            status: None,
+            code: Code::Ok,
+            origin: None,
+            cause: None,
+            sent: 0,
+            complete: false,
+            started: now,
+            marked: now,
+            steps: [None; Step::ALL.len()],
+        }
+    }
+
+    /// Begins the record of an RPC.
+    pub(crate) fn call(&mut self, rpc: RpcId) -> &mut CallRecord {
+        self.calls.push_mut(CallRecord { rpc, tries: Vec::new() })
+    }
+
+    /// Notes that a step has ended: it took the time since the step before.
+    pub(crate) fn mark(&mut self, step: Step) {
+        let now = Instant::now();
+        if let Some(slot) = self.steps.get_mut(step as usize) {
+            *slot = Some(now - self.marked);
+        }
+        self.marked = now;
+    }
+
+    /// How long a step took; `None` when the request did not come that far.
+    pub(crate) fn took(&self, step: Step) -> Option<Duration> {
+        self.steps.get(step as usize).copied().flatten()
+    }
+
+    /// The time since the beginning.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+}

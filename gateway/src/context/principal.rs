@@ -1,0 +1,40 @@
+//! Who is asking.
+
+use std::sync::Arc;
+
+/// Who is asking, as far as the gateway could prove it.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Principal {
+    /// Nobody in particular: the request carried no credential.
+    #[default]
+    Anonymous,
+    /// Somebody whose credential was verified.
+    Known(Arc<Identity>),
+}
+
+/// What a verified credential says about its holder.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// The subject: for a JWT its `sub` (RFC 7519, section 4.1.2).
+    pub(crate) id: String,
+    /// The claim `roles`, in the token's order.
+    pub(crate) roles: Vec<String>,
+}
+
+impl Principal {
+    /// The subject; `None` when anonymous.
+    pub(crate) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Anonymous => None,
+            Self::Known(identity) => Some(&identity.id),
+        }
+    }
+
+    /// The roles; none when anonymous.
+    pub(crate) fn roles(&self) -> &[String] {
+        match self {
+            Self::Anonymous => &[],
+            Self::Known(identity) => &identity.roles,
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The one failure table: what each failure means to the client.
+//!
+//! Rooms return their own errors; only here do they become a status, a code and a sentence. The inner chain of an
+//! error goes to the log, never to the client.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use thiserror::Error;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::authorization::Denied;
+use crate::context::{Origin, Verdict, code_name};
+use crate::resilience::InvalidTimeout;
+use crate::transcoding::UnreadableBody;
+use crate::{authentication, call, routing, transcoding, upstream};
+
+/// Why a request failed.
+#[derive(Debug, Error)]
+pub(crate) enum GatewayError {
+    /// The request is not one that a gateway may pass on.
+    #[error("{problem}")]
+    Insane {
+        /// 400, 405 or 501.
+        status: StatusCode,
+        /// What is wrong with the request and what to do.
+        problem: String,
+        /// The methods that are taken, for a 405.
+        allow: Option<HeaderValue>,
+    },
+    /// Room 1.
+    #[error(transparent)]
+    Routing(#[from] routing::Error),
+    /// No such RPC is exposed.
+    #[error("no such RPC is exposed")]
+    UnknownRpc,
+    /// Room 2.
+    #[error(transparent)]
+    Authentication(#[from] authentication::Error),
+    /// Room 3.
+    #[error(transparent)]
+    Authorization(#[from] Denied),
+    /// The client's own deadline is not one.
+    #[error(transparent)]
+    Timeout(#[from] InvalidTimeout),
+    /// Room 7.
+    #[error(transparent)]
+    Transcoding(#[from] transcoding::Error),
+    /// The call.
+    #[error(transparent)]
+    Call(#[from] call::Error),
+    /// The code of the gateway failed.
+    #[error("the gateway failed on this request")]
+    Panicked,
+}
+
+impl GatewayError {
+    /// The error with everything that caused it, for the log.
+    pub(crate) fn chain(&self) -> String {
+        let mut chain = self.to_string();
+        let mut source = self.source();
+        while let Some(error) = source {
+            // A status prints its sources too; they come in their turn.
+            let text = match error.downcast_ref::<Status>() {
+                Some(status) => format!("{} {}", code_name(status.code()), status.message()),
+                None => error.to_string(),
+            };
+            // Libraries wrap an error and say it again; once is enough.
+            if !chain.ends_with(&text) {
+                chain.push_str(": ");
+                chain.push_str(&text);
+            }
+            source = error.source();
+        }
+        chain
+    }
+
+    /// What the failure means to the client.
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self {
+            Self::Insane { status, allow, .. } => {
+                let code = if *status == StatusCode::BAD_REQUEST { Code::InvalidArgument } else { Code::Unimplemented };
+                let headers = allow.iter().map(|methods| (ALLOW, methods.clone())).collect();
+                Verdict { headers, ..self.client(None, *status, code) }
+            }
+            Self::Routing(error) => self.routing(error),
+            Self::UnknownRpc => self.client(None, StatusCode::NOT_FOUND, Code::Unimplemented),
+            Self::Authentication(error) => self.authentication(error),
+            Self::Authorization(Denied::NeedsAuthentication) => {
+                unauthenticated(self.client(None, StatusCode::UNAUTHORIZED, Code::Unauthenticated), authentication::CHALLENGE)
+            }
+            Self::Authorization(Denied::Forbidden) => self.client(None, StatusCode::FORBIDDEN, Code::PermissionDenied),
+            Self::Timeout(_) => self.client(Some("invalid-timeout"), StatusCode::BAD_REQUEST, Code::InvalidArgument),
+            Self::Transcoding(error) => self.transcoding(error),
+            Self::Call(call::Error::Upstream(error)) => upstream(error),
+            Self::Call(call::Error::Unserved(_) | call::Error::Unspeakable(_)) | Self::Panicked => verdict(
+                None,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Code::Internal,
+                Origin::Gateway,
+                "the gateway failed on this request; its log says why under the request id".to_owned(),
+            ),
+        }
+    }
+
+    fn routing(&self, error: &routing::Error) -> Verdict {
+        match error {
+            routing::Error::NotFound => self.client(None, StatusCode::NOT_FOUND, Code::NotFound),
+            routing::Error::MethodNotAllowed { allow } => Verdict {
+                headers: vec![(ALLOW, allow.header())],
+                ..self.client(None, StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented)
+            },
+            routing::Error::BadCapture { .. } => {
+                self.client(Some("invalid-path"), StatusCode::BAD_REQUEST, Code::InvalidArgument)
+            }
+        }
+    }
+
+    fn authentication(&self, error: &authentication::Error) -> Verdict {
+        use authentication::Error as E;
+        let row = match error {
+            E::KeysUnavailable { .. } => {
+                return Verdict {
+                    retry_after: Some(Duration::from_secs(1)),
+                    ..verdict(
+                        Some("keys-unavailable"),
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        Code::Unavailable,
+                        Origin::Upstream,
+                        self.to_string(),
+                    )
+                };
+            }
+            E::Expired => "token-expired",
+            E::NotYetValid => "token-not-yet-valid",
+            E::NotBearer | E::SeveralCredentials => "invalid-credential",
+            _ => "invalid-token",
+        };
+        let challenge = error.challenge().unwrap_or(authentication::CHALLENGE);
+        unauthenticated(self.client(Some(row), StatusCode::UNAUTHORIZED, Code::Unauthenticated), challenge)
+    }
+
+    fn transcoding(&self, error: &transcoding::Error) -> Verdict {
+        use transcoding::Error as E;
+        let bad = |row| self.client(Some(row), StatusCode::BAD_REQUEST, Code::InvalidArgument);
+        match error {
+            E::Body(UnreadableBody::TooLarge) => {
+                self.client(None, StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted)
+            }
+            E::Body(UnreadableBody::TooSlow) => self.client(None, StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded),
+            E::Body(UnreadableBody::Broken(_)) | E::Frame(_) => bad("invalid-body"),
+            E::Header(_) => bad("invalid-header"),
+            E::UnexpectedBody => bad("unexpected-body"),
+            E::MediaType => self.client(None, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument),
+            E::Json(json) => Verdict {
+                detail: format!("the body is not valid: {json}"),
+                details: violation(json.path(), &json.reason()),
+                ..bad("invalid-body")
+            },
+            E::Field(field) => {
+                Verdict { details: violation(&field.name, &field.problem), ..bad("invalid-field") }
+            }
+            E::Answer(_) => verdict(
+                Some("malformed-answer"),
+                StatusCode::BAD_GATEWAY,
+                Code::Internal,
+                Origin::Upstream,
+                "the service answered with something that is not its message".to_owned(),
+            ),
+            E::StreamOverRest => verdict(
+                Some("streaming-not-supported"),
+                StatusCode::NOT_IMPLEMENTED,
+                Code::Unimplemented,
+                Origin::Gateway,
+                self.to_string(),
+            ),
+        }
+    }
+
+    /// A verdict on the client, in the error's own words.
+    fn client(&self, row: Option<&'static str>, status: StatusCode, code: Code) -> Verdict {
+        verdict(row, status, code, Origin::Client, self.to_string())
+    }
+}
+
+fn verdict(row: Option<&'static str>, status: StatusCode, code: Code, origin: Origin, detail: String) -> Verdict {
+    Verdict {
+        row,
+        status,
+        code,
+        detail,
+        reason: None,
+        retry_after: None,
+        origin,
+        details: Bytes::new(),
+        headers: Vec::<(HeaderName, HeaderValue)>::new(),
+    }
+}
+
+/// A 401 must say how to do better (RFC 9110, section 15.5.2).
+fn unauthenticated(mut verdict: Verdict, challenge: HeaderValue) -> Verdict {
+    verdict.headers.push((WWW_AUTHENTICATE, challenge));
+    verdict
+}
+
+fn violation(field: &str, description: &str) -> Bytes {
+    let details = ErrorDetails::with_bad_request_violation(field, description);
+    Bytes::copy_from_slice(Status::with_error_details(Code::InvalidArgument, "", details).details())
+}
+
+fn upstream(error: &upstream::Error) -> Verdict {
+    let detail = |text: &str| text.to_owned();
+    match error {
+        upstream::Error::DeadlineExceeded(_) => verdict(
+            None,
+            StatusCode::GATEWAY_TIMEOUT,
+            Code::DeadlineExceeded,
+            Origin::Upstream,
+            detail("the service did not answer before the deadline"),
+        ),
+        upstream::Error::NoEndpoint { .. } | upstream::Error::Unreachable { .. } => Verdict {
+            retry_after: Some(Duration::from_secs(1)),
+            ..verdict(
+                Some("upstream-unreachable"),
+                StatusCode::SERVICE_UNAVAILABLE,
+                Code::Unavailable,
+                Origin::Upstream,
+                detail("the service behind this route can't be reached at the moment"),
+            )
+        },
+        upstream::Error::Status(status) => service(status),
+    }
+}
+
+/// The service's own answer. What it says about its insides stays inside.
+fn service(status: &Status) -> Verdict {
+    let code = status.code();
+    let inside = matches!(code, Code::Internal | Code::Unknown | Code::DataLoss);
+    let origin = match code {
+        Code::Unavailable | Code::DeadlineExceeded | Code::Unimplemented | Code::Cancelled => Origin::Upstream,
+        _ if inside => Origin::Upstream,
+        _ => Origin::Client,
+    };
+    let message = if inside { "the service failed on this request" } else { status.message() };
+    let verdict = Verdict {
+        reason: status.get_details_error_info().map(|info| info.reason),
+        retry_after: status.get_details_retry_info().and_then(|info| info.retry_delay),
+        details: if inside { Bytes::new() } else { Bytes::copy_from_slice(status.details()) },
+        ..verdict(None, http_status(code), code, origin, message.to_owned())
+    };
+    if code == Code::Unauthenticated { unauthenticated(verdict, authentication::CHALLENGE) } else { verdict }
+}
+
+/// The HTTP status of a canonical code (google/rpc/code.proto).
+fn http_status(code: Code) -> StatusCode {
+    match code {
+        Code::Ok => StatusCode::OK,
+        Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::Internal | Code::Unknown | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,166 @@
+//! One line for each request.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tonic::Code;
+
+use crate::context::{Journey, Origin, Step, code_name};
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: Timestamp,
+    request_id: &'a str,
+    trace_id: &'a str,
+    client: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<&'a str>,
+    method: &'a str,
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rpc: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'a str>,
+    tries: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a str>,
+    sent: u64,
+    complete: bool,
+    duration_us: u64,
+    steps_us: Map<String, Value>,
+}
+
+/// The journey as one JSON object. Strings are escaped, so that nothing a client sends can begin a second line.
+pub(super) fn json(journey: &Journey) -> String {
+    let call = journey.calls.first();
+    let line = Line {
+        time: Timestamp::now(),
+        request_id: journey.request_id.as_str(),
+        trace_id: &journey.trace_id,
+        client: journey.client.to_string(),
+        principal: journey.principal.id(),
+        method: journey.method.as_str(),
+        path: &journey.path,
+        route: journey.route.as_deref(),
+        rpc: call.map(|call| call.rpc.as_str()),
+        endpoint: call.and_then(|call| call.tries.last()).map(|last| &*last.endpoint),
+        tries: journey.calls.iter().map(|call| call.tries.len()).sum(),
+        status: journey.status.map(|status| status.as_u16()),
+        code: code_name(outcome(journey)),
+        origin: journey.origin.map(origin),
+        cause: journey.cause.as_deref(),
+        sent: journey.sent,
+        complete: journey.complete,
+        duration_us: micros(journey.elapsed()),
+        steps_us: steps(journey),
+    };
+    serde_json::to_string(&line).unwrap_or_default()
+}
+
+/// The journey as a sentence.
+pub(super) fn text(journey: &Journey) -> String {
+    format!(
+        "{} {} {:?} -> {} {} in {} us by {} ({})",
+        Timestamp::now(),
+        journey.method,
+        journey.path,
+        journey.status.map_or(0, |status| status.as_u16()),
+        code_name(outcome(journey)),
+        micros(journey.elapsed()),
+        journey.principal.id().unwrap_or("anonymous"),
+        journey.request_id.as_str(),
+    )
+}
+
+/// A client that went away is the canonical code CANCELLED, whatever was about to be sent.
+fn outcome(journey: &Journey) -> Code {
+    if journey.complete { journey.code } else { Code::Cancelled }
+}
+
+fn steps(journey: &Journey) -> Map<String, Value> {
+    let taken = Step::ALL.into_iter().filter_map(|step| Some((step, journey.took(step)?)));
+    taken.map(|(step, took)| (name(step).to_owned(), micros(took).into())).collect()
+}
+
+fn name(step: Step) -> &'static str {
+    match step {
+        Step::Route => "route",
+        Step::Authenticate => "authenticate",
+        Step::Admit => "admit",
+        Step::Read => "read",
+        Step::Call => "call",
+        Step::Render => "render",
+    }
+}
+
+fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Client => "client",
+        Origin::Upstream => "upstream",
+        Origin::Gateway => "gateway",
+    }
+}
+
+fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::{Method, StatusCode};
+
+    use super::*;
+    use crate::context::{CallRecord, Identity, Principal, RequestId, RpcId, Try};
+
+    fn journey(path: &str) -> Journey {
+        let id = RequestId::accept(&http::HeaderValue::from_static("r-1")).unwrap();
+        let mut journey = Journey::begin(id, "0af7651916cd43dd8448eb211c80319c".into(), [127, 0, 0, 1].into(), Method::GET, path.to_owned());
+        journey.status = Some(StatusCode::OK);
+        journey.complete = true;
+        journey
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tells_who_asked_what_and_what_became_of_it() {
+        let mut journey = journey("/api/users/123");
+        journey.route = Some("/api/users/{id}".into());
+        let identity = Identity { id: "123".to_owned(), roles: vec![] };
+        journey.principal = Principal::Known(Arc::new(identity));
+        tokio::time::advance(std::time::Duration::from_micros(7)).await;
+        journey.mark(Step::Route);
+        let tries = vec![Try { endpoint: "http://a:1".into(), code: Some(Code::Ok) }];
+        journey.calls.push(CallRecord { rpc: RpcId::new("user.v1.UserService", "GetUser"), tries });
+        let line: Value = serde_json::from_str(&json(&journey)).unwrap();
+        let expected = serde_json::json!({
+            "time": line["time"], "request_id": "r-1", "trace_id": "0af7651916cd43dd8448eb211c80319c",
+            "client": "127.0.0.1", "principal": "123", "method": "GET", "path": "/api/users/123",
+            "route": "/api/users/{id}", "rpc": "user.v1.UserService/GetUser", "endpoint": "http://a:1", "tries": 1,
+            "status": 200, "code": "OK", "sent": 0, "complete": true, "duration_us": 7, "steps_us": {"route": 7},
+        });
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn a_path_can_not_begin_a_second_line() {
+        let line = json(&journey("/a\n{\"level\":\"error\"}\u{1b}[31m"));
+        assert!(!line.contains(['\n', '\u{1b}']), "{line}");
+        assert!(!text(&journey("/a\nb\u{1b}")).contains(['\n', '\u{1b}']));
+    }
+
+    #[test]
+    fn a_client_that_went_away_is_cancelled() {
+        let mut journey = journey("/");
+        journey.complete = false;
+        let line: Value = serde_json::from_str(&json(&journey)).unwrap();
+        assert_eq!((&line["code"], &line["complete"]), (&"CANCELLED".into(), &false.into()));
+    }
+}

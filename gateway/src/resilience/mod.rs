@@ -1,0 +1,10 @@
+//! The second half of room 5: keeps the door standing when what is behind it fails.
+//!
+//! It decides how long anyone waits. It never talks to a service and never chooses one.
+//! Chapter 5: docs/05-load-balancing.md
+
+mod config;
+mod timeout;
+
+pub(crate) use config::Config;
+pub(crate) use timeout::{DeadlineExceeded, InvalidTimeout, client_timeout, timeout_header, within};

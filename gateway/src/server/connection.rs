@@ -1,0 +1,75 @@
+//! One connection: HTTP/1.1 or HTTP/2, with the limits that the libraries leave open.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::door::Door;
+use super::exchange;
+use super::first_bytes::FirstBytes;
+use crate::context::BoxError;
+
+/// How long a client may take to say which protocol it speaks, and to send the head of each HTTP/1.1 request.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// The largest request head of HTTP/1.1, and the largest header list of HTTP/2, in bytes.
+const HEADERS: u32 = 32 * 1024;
+
+/// Requests at once on one HTTP/2 connection.
+const STREAMS: u32 = 128;
+
+/// Waits for a slot and then for a connection.
+pub(super) async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, client) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, client, slot))
+}
+
+/// The settings of all connections. A limit needs its timer: without one hyper ignores it.
+pub(super) fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEADERS as usize)
+        .half_close(false);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEADERS)
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(1024)
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .max_send_buf_size(256 * 1024);
+    builder
+}
+
+/// Serves one connection to its end.
+pub(super) fn serve(
+    builder: &Builder<TokioExecutor>,
+    stream: TcpStream,
+    client: SocketAddr,
+    door: Arc<Door>,
+) -> impl GracefulConnection<Error = BoxError> + use<> {
+    let service = service_fn(move |request| {
+        let door = Arc::clone(&door);
+        async move { Ok::<_, Infallible>(exchange::exchange(&door, request, client.ip()).await) }
+    });
+    builder.serve_connection(TokioIo::new(Box::pin(FirstBytes::new(stream, HEAD))), service).into_owned()
+}

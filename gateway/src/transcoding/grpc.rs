@@ -1,0 +1,132 @@
+//! The gRPC dialect: message bytes pass untouched, only the frame around them is taken off and put on again
+//! (gRPC over HTTP/2, "Length-Prefixed-Message").
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use futures_util::{StreamExt, stream};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, Empty, StreamBody};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use thiserror::Error;
+use tonic::{Code, Status};
+
+use crate::context::{Body, BoxError, Reply, Verdict};
+
+/// What `grpc-message` must not carry bare.
+const MESSAGE: &AsciiSet = &CONTROLS.add(b'%').add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+
+/// The body is not one gRPC message.
+#[derive(Debug, Error)]
+pub(crate) enum InvalidFrame {
+    /// The message is compressed.
+    #[error("the message is compressed, which was not negotiated: send it uncompressed")]
+    Compressed,
+    /// The body is shorter or longer than its prefix says.
+    #[error("the body is not one length-prefixed gRPC message")]
+    Length,
+}
+
+/// Takes the frame off the one message of a request.
+pub(super) fn unframe(mut body: Bytes) -> Result<Bytes, InvalidFrame> {
+    let compressed = body.try_get_u8().map_err(|_| InvalidFrame::Length)?;
+    let length = body.try_get_u32().map_err(|_| InvalidFrame::Length)?;
+    if compressed != 0 {
+        return Err(InvalidFrame::Compressed);
+    }
+    if body.len() as u64 != u64::from(length) {
+        return Err(InvalidFrame::Length);
+    }
+    Ok(body)
+}
+
+/// Renders a reply; `headers` are those that the client may see.
+pub(super) fn render(reply: Reply, headers: HeaderMap) -> Response<Body> {
+    let messages = match reply {
+        Reply::Message { message, .. } => stream::once(async { Ok(message) }).boxed(),
+        Reply::Stream { messages, .. } => messages,
+    };
+    // The status ends the body: after the messages, or instead of the one that failed.
+    let end = stream::once(async { Err(Status::ok("")) });
+    let frames = messages.chain(end).scan(false, |ended, item| {
+        let frame = (!*ended).then(|| item.map_or_else(|status| Frame::trailers(trailers(&status)), frame));
+        *ended = frame.as_ref().is_none_or(Frame::is_trailers);
+        async { frame.map(Ok::<_, BoxError>) }
+    });
+    answer(StreamBody::new(frames).boxed_unsync(), headers)
+}
+
+/// Renders a verdict as an answer of trailers only.
+pub(super) fn refuse(verdict: &Verdict) -> Response<Body> {
+    let status = Status::with_details(verdict.code, verdict.detail.clone(), verdict.details.clone());
+    answer(Empty::new().map_err(|never| match never {}).boxed_unsync(), trailers(&status))
+}
+
+fn answer(body: Body, headers: HeaderMap) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response
+}
+
+fn frame(message: Bytes) -> Frame<Bytes> {
+    let mut framed = BytesMut::with_capacity(5 + message.len());
+    framed.put_u8(0);
+    framed.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    framed.put(message);
+    Frame::data(framed.freeze())
+}
+
+fn trailers(status: &Status) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    trailers.insert(HeaderName::from_static("grpc-status"), HeaderValue::from(status.code() as i32));
+    if status.code() != Code::Ok {
+        let message = utf8_percent_encode(status.message(), MESSAGE).to_string();
+        if let Ok(message) = HeaderValue::from_str(&message) {
+            trailers.insert(HeaderName::from_static("grpc-message"), message);
+        }
+    }
+    if !status.details().is_empty()
+        && let Ok(details) = HeaderValue::from_str(&STANDARD_NO_PAD.encode(status.details()))
+    {
+        trailers.insert(HeaderName::from_static("grpc-status-details-bin"), details);
+    }
+    trailers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_exactly_one_uncompressed_message() {
+        let body = |bytes: &'static [u8]| unframe(Bytes::from_static(bytes)).map_err(|error| error.to_string());
+        assert_eq!(body(b"\0\0\0\0\x02ab").unwrap(), "ab");
+        assert_eq!(body(b"\0\0\0\0\0").unwrap(), "");
+        for wrong in [&b""[..], b"\0\0\0\0", b"\0\0\0\0\x03ab", b"\0\0\0\0\x01ab", b"\0\xff\xff\xff\xffab"] {
+            assert!(body(wrong).unwrap_err().contains("length-prefixed"), "{wrong:?}");
+        }
+        assert!(body(b"\x01\0\0\0\x02ab").unwrap_err().contains("compressed"));
+    }
+
+    #[tokio::test]
+    async fn a_message_is_framed_and_followed_by_its_status() {
+        let reply = Reply::Message { message: Bytes::from_static(b"ab"), metadata: HeaderMap::new() };
+        let body = render(reply, HeaderMap::new()).into_body().collect().await.unwrap();
+        assert_eq!(body.trailers().unwrap()["grpc-status"], "0");
+        assert_eq!(body.to_bytes(), &b"\0\0\0\0\x02ab"[..]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_fails_ends_with_the_failure() {
+        let items = [Ok(Bytes::from_static(b"a")), Err(Status::unavailable("100 % gone")), Ok(Bytes::from_static(b"b"))];
+        let reply = Reply::Stream { messages: stream::iter(items).boxed(), metadata: HeaderMap::new() };
+        let body = render(reply, HeaderMap::new()).into_body().collect().await.unwrap();
+        let trailers = body.trailers().unwrap();
+        assert_eq!(trailers["grpc-status"], "14");
+        assert_eq!(trailers["grpc-message"], "100%20%25%20gone");
+        assert_eq!(body.to_bytes(), &b"\0\0\0\0\x01a"[..]);
+    }
+}

@@ -1,0 +1,185 @@
+//! Room 7: translates between what the client speaks and the protobuf messages the services speak.
+//!
+//! A request becomes wire bytes and a reply becomes the client's answer again; JSON exists nowhere else. It decides
+//! what `google.api.http` says about bodies, queries and path variables. It never chooses a route, never calls a service.
+//! Chapter 7: docs/07-transcoding.md
+
+mod body;
+mod config;
+mod grpc;
+mod headers;
+mod http_rule;
+mod problem;
+mod rest;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::BodyExt;
+use thiserror::Error;
+
+pub(crate) use body::UnreadableBody;
+pub(crate) use config::Config;
+pub(crate) use grpc::InvalidFrame;
+pub(crate) use headers::{HeaderPolicy, InvalidHeader};
+pub(crate) use http_rule::{HttpRule, http_rules};
+pub(crate) use rest::{InvalidField, RestBinding};
+
+use crate::context::{Body, BoxError, Deadline, Reply, RequestId, Verdict};
+use crate::message::{JsonError, Schema, WireError};
+use crate::setting::Problem;
+
+/// Why a request or a reply can't be translated.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// The body can't be read.
+    #[error(transparent)]
+    Body(#[from] UnreadableBody),
+    /// The body is not what its frame says.
+    #[error(transparent)]
+    Frame(#[from] InvalidFrame),
+    /// A header can't be passed on.
+    #[error(transparent)]
+    Header(#[from] InvalidHeader),
+    /// The body is not the JSON of the message.
+    #[error("the body is not valid")]
+    Json(#[from] JsonError),
+    /// A path variable or a query parameter is not valid.
+    #[error(transparent)]
+    Field(#[from] InvalidField),
+    /// The body is in another format.
+    #[error("the body must be application/json (curl sends that with --json)")]
+    MediaType,
+    /// The route has no body.
+    #[error("this route takes no body")]
+    UnexpectedBody,
+    /// The service's answer is not a message of its type.
+    #[error("the service's answer can't be read")]
+    Answer(#[from] WireError),
+    /// A stream has no REST form yet.
+    #[error("this RPC answers with a stream, which is available over gRPC only")]
+    StreamOverRest,
+}
+
+/// What the client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// gRPC: content type `application/grpc`.
+    Grpc,
+    /// JSON over HTTP.
+    Rest,
+}
+
+impl Dialect {
+    /// Finds out from the content type, before anything else is decided.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let essence = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+        match essence.strip_prefix(b"application/grpc") {
+            Some([] | [b'+' | b';', ..]) => Self::Grpc,
+            _ => Self::Rest,
+        }
+    }
+
+    /// Answers with a failure.
+    pub(crate) fn refuse(self, verdict: &Verdict, id: &RequestId, settings: &Settings) -> Response<Body> {
+        match self {
+            Self::Grpc => grpc::refuse(verdict),
+            Self::Rest => {
+                let status = verdict.reason.as_ref().and_then(|reason| settings.status_by_reason.get(reason));
+                let verdict = match status {
+                    Some(&status) => Cow::Owned(Verdict { status, ..verdict.clone() }),
+                    None => Cow::Borrowed(verdict),
+                };
+                problem::render(&verdict, id, &settings.schema, &settings.problem_base).map(full)
+            }
+        }
+    }
+}
+
+/// How the requests of one route become messages, and its replies answers.
+#[derive(Debug)]
+pub(crate) enum Binding {
+    /// By a rule of `google.api.http`.
+    Rest(RestBinding),
+    /// Not at all: the client sends the message itself.
+    Untouched,
+}
+
+impl Binding {
+    /// Reads the request's message as wire bytes; `captures` are the values of the template's variables in their order.
+    pub(crate) async fn read<B>(
+        &self,
+        captures: &[Cow<'_, str>],
+        parts: &Parts,
+        body: B,
+        deadline: Deadline,
+    ) -> Result<Bytes, Error>
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let body = body::read(body, deadline).await?;
+        match self {
+            Self::Rest(binding) => binding.read(captures, parts, &body),
+            Self::Untouched => Ok(grpc::unframe(body)?),
+        }
+    }
+
+    /// Renders a reply.
+    pub(crate) fn render(&self, reply: Reply, settings: &Settings) -> Result<Response<Body>, Error> {
+        let (Reply::Message { metadata, .. } | Reply::Stream { metadata, .. }) = &reply;
+        let headers = settings.headers.response_headers(metadata);
+        match (self, reply) {
+            (Self::Untouched, reply) => Ok(grpc::render(reply, headers)),
+            (Self::Rest(binding), Reply::Message { message, .. }) => Ok(binding.render(&message, headers)?.map(full)),
+            (Self::Rest(_), Reply::Stream { .. }) => Err(Error::StreamOverRest),
+        }
+    }
+}
+
+/// What all routes share.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Which headers pass.
+    pub(crate) headers: HeaderPolicy,
+    schema: Arc<Schema>,
+    status_by_reason: BTreeMap<String, StatusCode>,
+    problem_base: String,
+}
+
+impl Settings {
+    /// Reads the section, noting what is wrong with it.
+    pub(crate) fn compile(config: &Config, schema: Arc<Schema>, problems: &mut Vec<Problem>) -> Self {
+        let headers = HeaderPolicy::compile(config, problems);
+        let mut status_by_reason = BTreeMap::new();
+        for (reason, status) in &config.status_by_reason {
+            match StatusCode::from_u16(status.value) {
+                Ok(code) if (400..600).contains(&status.value) => {
+                    status_by_reason.insert(reason.clone(), code);
+                }
+                _ => problems.push(Problem::at(
+                    status,
+                    format!("transcoding.status_by_reason.{reason}"),
+                    format!("{} is not the status of a failure: write one from 400 to 599", status.value),
+                )),
+            }
+        }
+        let problem_base = config.problem_base.as_ref().map_or("/problems", |base| &base.value);
+        if let Some(base) = &config.problem_base
+            && base.value.parse::<http::Uri>().is_err()
+        {
+            let message = format!("`{}` is not a URI reference", base.value);
+            problems.push(Problem::at(base, "transcoding.problem_base", message));
+        }
+        Self { headers, schema, status_by_reason, problem_base: problem_base.trim_end_matches('/').to_owned() }
+    }
+}
+
+fn full(bytes: Bytes) -> Body {
+    http_body_util::Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}

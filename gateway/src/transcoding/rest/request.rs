@@ -1,0 +1,102 @@
+//! A REST request becomes a message: body, then query, then path (google/api/http.proto, "Rules for HTTP mapping").
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+
+use super::query::{self, invalid};
+use super::{InvalidField, RequestBody, RestBinding};
+use crate::message::{Field, FieldPath, JsonIn, TextPath};
+use crate::transcoding::Error;
+
+impl RestBinding {
+    /// Writes the message as wire bytes.
+    pub(in crate::transcoding) fn read(
+        &self,
+        captures: &[Cow<'_, str>],
+        parts: &Parts,
+        body: &[u8],
+    ) -> Result<Bytes, Error> {
+        let mut wire = Vec::with_capacity(body.len() + 64);
+        self.read_body(&parts.headers, body, &mut wire)?;
+        self.read_query(parts.uri.query().unwrap_or_default(), &mut wire)?;
+        for (variable, value) in self.variables.iter().zip(captures) {
+            bind(variable, value, &mut wire)?;
+        }
+        Ok(wire.into())
+    }
+
+    fn read_body(&self, headers: &HeaderMap, body: &[u8], wire: &mut Vec<u8>) -> Result<(), Error> {
+        if body.is_empty() {
+            return Ok(());
+        }
+        if matches!(self.body, RequestBody::Nothing) {
+            return Err(Error::UnexpectedBody);
+        }
+        if !is_json(headers) {
+            return Err(Error::MediaType);
+        }
+        match &self.body {
+            RequestBody::Everything => self.input.json_to_wire(body, &JsonIn::default(), wire)?,
+            RequestBody::Field(field) => field.json_to_wire(body, &JsonIn::default(), wire)?,
+            RequestBody::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn read_query(&self, query: &str, wire: &mut Vec<u8>) -> Result<(), Error> {
+        let mut seen = HashSet::new();
+        for (name, value) in query::pairs(query)? {
+            if matches!(self.body, RequestBody::Everything) {
+                return Err(invalid(&name, "is not allowed: this route takes everything from the body").into());
+            }
+            let path = FieldPath::parse(&self.input, &name)
+                .and_then(TextPath::new)
+                .map_err(|error| invalid(&name, &error.to_string()))?;
+            if let RequestBody::Field(field) = &self.body
+                && path.path().fields().first().map(Field::number) == Some(field.number())
+            {
+                return Err(invalid(&name, &format!("is not allowed: `{}` is the body", field.json_name())).into());
+            }
+            if !path.is_repeated() && !seen.insert(path.path().fields().iter().map(Field::number).collect::<Vec<_>>()) {
+                return Err(invalid(&name, "is given twice, but holds one value").into());
+            }
+            path.encode(&value, wire).map_err(|error| invalid(&name, &error.reason()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Binds a path variable. Body and query may say the same, but nothing else.
+fn bind(variable: &TextPath, value: &str, wire: &mut Vec<u8>) -> Result<(), Error> {
+    let field = variable.path();
+    let refuse = |problem: String| InvalidField { place: "path variable", name: field.to_string(), problem };
+    let mut bound = Vec::new();
+    variable.encode(value, &mut bound).map_err(|error| refuse(error.reason()))?;
+    if let Some(present) = field.find(wire)?
+        && present != field.read(&bound)?
+    {
+        let problem = "has another value in the body or the query: leave it out there".to_owned();
+        return Err(refuse(problem).into());
+    }
+    wire.extend_from_slice(&bound);
+    Ok(())
+}
+
+/// Whether the content type is JSON in UTF-8 (RFC 8259, section 8.1). Exactly one is needed.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (types.next(), types.next()) else { return false };
+    let Ok(value) = value.to_str() else { return false };
+    let mut parts = value.split(';').map(str::trim);
+    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+        && parts.all(|parameter| {
+            parameter.split_once('=').is_none_or(|(name, value)| {
+                !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            })
+        })
+}

@@ -1,0 +1,153 @@
+//! The life of one upstream call: a deadline over everything, an endpoint picked, one try.
+//!
+//! It introduces `load_balancing` and `resilience` to each other, which do not know one another, and it is the
+//! only place that holds connections to services. It never reads a message and never decides who may call.
+
+mod codec;
+mod config;
+mod peer;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::uri::PathAndQuery;
+use thiserror::Error;
+use tonic::{Code, Status};
+
+pub(crate) use config::Config;
+pub(crate) use peer::{InvalidAddress, Peer};
+
+use crate::context::{CallRecord, Deadline, Reply, Try};
+use crate::load_balancing::{Algorithm, Balancer, Pick};
+use crate::resilience::{self, DeadlineExceeded};
+
+/// Why an upstream call brought no answer.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// The deadline passed first.
+    #[error(transparent)]
+    DeadlineExceeded(#[from] DeadlineExceeded),
+    /// No endpoint can take the call.
+    #[error("upstream `{upstream}` has no endpoint that can take the call")]
+    NoEndpoint {
+        /// The upstream's name.
+        upstream: Arc<str>,
+    },
+    /// The service answered with a status that is not OK.
+    #[error("the service answered with an error")]
+    Status(#[source] Box<Status>),
+    /// The endpoint could not be reached, or the connection broke before the answer.
+    #[error("endpoint {endpoint} of upstream `{upstream}` could not be reached")]
+    Unreachable {
+        /// The upstream's name.
+        upstream: Arc<str>,
+        /// The endpoint's address.
+        endpoint: Arc<str>,
+        /// What the transport says.
+        #[source]
+        source: Box<Status>,
+    },
+}
+
+impl Error {
+    /// Whether the request never left: then nobody can have acted on it.
+    fn is_unsent(&self) -> bool {
+        let Self::Unreachable { source, .. } = self else { return false };
+        std::iter::successors(std::error::Error::source(&**source), |error| error.source())
+            .any(|error| error.is::<tonic::ConnectError>())
+    }
+}
+
+/// How to call one RPC.
+#[derive(Clone, Debug)]
+pub(crate) struct Method {
+    /// `/package.Service/Method`.
+    pub(crate) path: PathAndQuery,
+    /// Whether the service answers with a stream.
+    pub(crate) streams: bool,
+}
+
+/// A named group of endpoints behind the door.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    name: Arc<str>,
+    balancer: Balancer,
+    peers: Vec<Arc<Peer>>,
+}
+
+impl Upstream {
+    /// An upstream over these peers.
+    pub(crate) fn new(name: &str, algorithm: Algorithm, peers: Vec<Arc<Peer>>) -> Self {
+        let endpoints = peers.iter().map(|peer| Arc::clone(peer.endpoint())).collect();
+        Self { name: name.into(), balancer: Balancer::new(algorithm, endpoints), peers }
+    }
+
+    /// The endpoints with their connections.
+    pub(crate) fn peers(&self) -> &[Arc<Peer>] {
+        &self.peers
+    }
+
+    /// Calls a method with an encoded message and writes each try into the record.
+    pub(crate) async fn call(
+        &self,
+        method: &Method,
+        message: Bytes,
+        metadata: HeaderMap,
+        deadline: Deadline,
+        record: &mut CallRecord,
+    ) -> Result<Reply, Error> {
+        let attempts = async {
+            let mut tried = HashSet::new();
+            loop {
+                let pick = self.balancer.pick(|index| !tried.contains(&index));
+                let pick = pick.ok_or_else(|| Error::NoEndpoint { upstream: Arc::clone(&self.name) })?;
+                match self.attempt(&pick, method, message.clone(), metadata.clone(), deadline, record).await {
+                    // A connection that could not be made carried nothing: another endpoint may take the call.
+                    Err(error) if error.is_unsent() && tried.len() + 1 < self.peers.len() => {
+                        tried.insert(pick.index());
+                    }
+                    outcome => return outcome,
+                }
+            }
+        };
+        resilience::within(deadline, attempts).await?
+    }
+
+    async fn attempt(
+        &self,
+        pick: &Pick,
+        method: &Method,
+        message: Bytes,
+        mut metadata: HeaderMap,
+        deadline: Deadline,
+        record: &mut CallRecord,
+    ) -> Result<Reply, Error> {
+        let no_endpoint = || Error::NoEndpoint { upstream: Arc::clone(&self.name) };
+        let peer = self.peers.get(pick.index()).ok_or_else(no_endpoint)?;
+        let endpoint = pick.endpoint().address();
+        metadata.insert("grpc-timeout", resilience::timeout_header(deadline));
+
+        let this = record.tries.push_mut(Try { endpoint: Arc::clone(endpoint), code: None });
+        let outcome = peer.send(method, message, metadata).await;
+        this.code = Some(outcome.as_ref().map_or_else(Status::code, |_| Code::Ok));
+        outcome.map_err(|status| self.judge(endpoint, status))
+    }
+
+    /// Tells an answer of the service from a failure on the way to it: only the latter has a source.
+    fn judge(&self, endpoint: &Arc<str>, status: Status) -> Error {
+        let Some(source) = std::error::Error::source(&status) else {
+            return Error::Status(Box::new(status));
+        };
+        if source.is::<tonic::TimeoutExpired>() {
+            // The transport reads `grpc-timeout` too and may notice the deadline a moment before us.
+            return Error::DeadlineExceeded(DeadlineExceeded);
+        }
+        Error::Unreachable {
+            upstream: Arc::clone(&self.name),
+            endpoint: Arc::clone(endpoint),
+            source: Box::new(status),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! One endpoint with its connection. It outlives a reload of the configuration.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, Uri};
+use thiserror::Error;
+use tokio::time;
+use tonic::client::Grpc;
+use tonic::metadata::MetadataMap;
+use tonic::transport::{self, Channel};
+use tonic::{Extensions, Request, Status};
+
+use super::Method;
+use super::codec::Untouched;
+use crate::context::Reply;
+use crate::load_balancing::Endpoint;
+
+/// The address of an endpoint is not one.
+#[derive(Debug, Error)]
+pub(crate) enum InvalidAddress {
+    /// Not `http://host:port`.
+    #[error("`{0}` is not an endpoint: write http://HOST:PORT, without a path")]
+    Shape(String),
+    /// The transport refuses it.
+    #[error("`{address}` is not an endpoint")]
+    Transport {
+        /// The address as written.
+        address: String,
+        /// What the transport says.
+        #[source]
+        source: transport::Error,
+    },
+}
+
+/// One endpoint and the connection to it, which is made when it is first needed and again after it breaks.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    endpoint: Arc<Endpoint>,
+    channel: Channel,
+    tried: AtomicBool,
+}
+
+impl Peer {
+    /// Prepares a connection to `http://host:port`. Needs a runtime; connects to nothing yet.
+    pub(crate) fn new(address: &str) -> Result<Self, InvalidAddress> {
+        let shape = || InvalidAddress::Shape(address.to_owned());
+        let uri: Uri = address.parse().map_err(|_| shape())?;
+        let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+        if uri.scheme() != Some(&Scheme::HTTP) || uri.port_u16().is_none() || !bare {
+            return Err(shape());
+        }
+        let transport =
+            |source| InvalidAddress::Transport { address: address.to_owned(), source };
+        // What tonic leaves open or unlimited is decided here, once.
+        let channel = transport::Endpoint::from_shared(address.to_owned())
+            .map_err(transport)?
+            .user_agent(concat!("gateway/", env!("CARGO_PKG_VERSION")))
+            .map_err(transport)?
+            .connect_timeout(Duration::from_secs(2))
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(10))
+            .keep_alive_timeout(Duration::from_secs(5))
+            .http2_max_header_list_size(16 * 1024)
+            .initial_stream_window_size(1024 * 1024)
+            .initial_connection_window_size(4 * 1024 * 1024)
+            .connect_lazy();
+        let endpoint = Arc::new(Endpoint::new(address));
+        Ok(Self { endpoint, channel, tried: AtomicBool::new(false) })
+    }
+
+    /// The endpoint as the balancer knows it.
+    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
+    /// Whether [`Self::warm`] has ended once, well or badly.
+    pub(crate) fn tried(&self) -> bool {
+        self.tried.load(Ordering::Acquire)
+    }
+
+    /// Opens the connection by asking the endpoint for its health, whatever it answers, for at most three seconds.
+    pub(crate) async fn warm(&self) {
+        let path = PathAndQuery::from_static("/grpc.health.v1.Health/Check");
+        let method = Method { path, streams: false };
+        let check = self.send(&method, Bytes::new(), HeaderMap::new());
+        if let Ok(Err(status)) = time::timeout(Duration::from_secs(3), check).await {
+            tracing::debug!(endpoint = %self.endpoint.address(), %status, "endpoint does not say it is well");
+        }
+        self.tried.store(true, Ordering::Release);
+    }
+
+    /// One try. A status with a source comes from the transport, one without from the service.
+    pub(super) async fn send(
+        &self,
+        method: &Method,
+        message: Bytes,
+        metadata: HeaderMap,
+    ) -> Result<Reply, Status> {
+        let mut grpc = Grpc::new(self.channel.clone());
+        grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+        let metadata = MetadataMap::from_headers(metadata);
+        let request = Request::from_parts(metadata, Extensions::default(), message);
+        let path = method.path.clone();
+        if method.streams {
+            let (metadata, messages, _) =
+                grpc.server_streaming(request, path, Untouched).await?.into_parts();
+            let messages = messages.map(|item| item.map_err(presentable)).boxed();
+            return Ok(Reply::Stream { messages, metadata: metadata.into_headers() });
+        }
+        let (metadata, message, _) = grpc.unary(request, path, Untouched).await?.into_parts();
+        Ok(Reply::Message { message, metadata: metadata.into_headers() })
+    }
+}
+
+/// What the transport says of a broken stream is for the log; the client learns that the service is gone.
+fn presentable(status: Status) -> Status {
+    match std::error::Error::source(&status) {
+        Some(source) => {
+            tracing::warn!(%source, "a stream broke");
+            Status::unavailable("the connection to the service broke")
+        }
+        None => status,
+    }
+}
