@@ -65,7 +65,7 @@ impl GatewayError {
         let mut source = self.source();
         while let Some(error) = source {
             // A status prints its sources too; they come in their turn.
-            let text = match error.downcast_ref::<Status>() {
+            let text = match error.downcast_ref::<Box<Status>>() {
                 Some(status) => format!("{} {}", code_name(status.code()), status.message()),
                 None => error.to_string(),
             };
@@ -305,3 +305,6 @@ fn http_status(code: Code) -> StatusCode {
         Code::Internal | Code::Unknown | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
+
+#[cfg(test)]
+mod tests;
