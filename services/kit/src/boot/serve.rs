@@ -14,16 +14,11 @@ use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
 };
-use tonic::{
-    body::Body,
-    server::NamedService,
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{body::Body, server::NamedService, service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower_service::Service;
 
-use super::{BootError, access::Access};
+use super::{BootError, access::Access, connection::connections};
 use crate::Shutdown;
 
 /// How long calls in flight, and tasks, have to end.
@@ -119,11 +114,10 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
         });
     }
 
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = limited().accept_http1(with_http);
     let server = server.serve_with_incoming_shutdown(
         Access(routes.prepare()),
-        incoming,
+        connections(listener),
         shutdown.clone().cancelled_owned(),
     );
     let farewell = async {
@@ -145,7 +139,7 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
     }
 }
 
-/// The limits of the port. Without them tonic allows any number of streams, and any number of resets of them
+/// The limits of a connection. Without them tonic allows any number of streams, and any number of resets of them
 /// (RUSTSEC-2024-0003, CVE-2025-8671).
 fn limited() -> Server {
     Server::builder()
@@ -155,7 +149,6 @@ fn limited() -> Server {
         .http2_max_header_list_size(16 * 1024)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
-        .tcp_nodelay(true)
 }
 
 /// Tells those who watch health, and then ends their streams: a server waits for every stream when it drains.
