@@ -122,6 +122,23 @@ async fn reflection_keeps_the_http_rules() {
 }
 
 #[tokio::test]
+async fn reflection_lists_what_is_served_here() {
+    let bench = Bench::start().await;
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut client = ServerReflectionClient::new(bench.channel.clone());
+    let mut answers =
+        client.server_reflection_info(stream::iter([request])).await.unwrap().into_inner();
+    let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::ListServicesResponse(list) = answer else { panic!("{answer:?}") };
+    let mut names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["grpc.health.v1.Health", NAME]);
+}
+
+#[tokio::test]
 async fn a_call_ends_at_the_deadline_of_its_caller() {
     let bench = Bench::start().await;
     for timeout in ["30m", "3m"] {

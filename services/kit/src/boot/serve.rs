@@ -26,6 +26,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How long `NOT_SERVING` can be read before the streams that watch health are closed.
 const FAREWELL: Duration = Duration::from_millis(200);
 
+const HEALTH: &str = "grpc.health.v1.Health";
+
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What a service serves on its one port: gRPC services, HTTP/1.1 routes beside them, and tasks behind them.
@@ -100,8 +102,8 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
     }
     let with_http = site.http.is_some();
     let mut routes = site.routes.add_service(health);
-    routes = routes.add_service(reflection().build_v1().map_err(unreadable)?);
-    routes = routes.add_service(reflection().build_v1alpha().map_err(unreadable)?);
+    routes = routes.add_service(reflection(&site.names).build_v1().map_err(unreadable)?);
+    routes = routes.add_service(reflection(&site.names).build_v1alpha().map_err(unreadable)?);
     if let Some(http) = site.http {
         let router = routes.axum_router_mut();
         *router = std::mem::take(router).merge(http);
@@ -163,10 +165,13 @@ async fn say_farewell(mut reporter: HealthReporter, names: &[&'static str]) {
     }
 }
 
-/// Reflection from the encoded set: a decoded one has lost `google.api.http`.
-fn reflection() -> tonic_reflection::server::Builder<'static> {
-    let builder = tonic_reflection::server::Builder::configure();
-    builder.register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+/// Reflection from the encoded set, of what is served here: a decoded set has lost `google.api.http`.
+fn reflection(names: &[&'static str]) -> tonic_reflection::server::Builder<'static> {
+    let builder = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name(HEALTH);
+    names.iter().fold(builder, |builder, name| builder.with_service_name(*name))
 }
 
 fn unreadable(error: tonic_reflection::server::Error) -> BootError {
