@@ -158,9 +158,9 @@ fn quote(db: &Connection, items: &[StockItem]) -> Result<Vec<ReservedItem>, Fail
         });
     }
     unknown.check()?;
-    if !short.is_empty() {
+    if let Some(first) = short.first() {
+        let message = format!("not enough pieces of {first}");
         let ids = short.join(",");
-        let message = format!("not enough pieces of {ids}");
         return Err(errors::reason(
             Code::FailedPrecondition,
             message,

@@ -8,13 +8,16 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, response::IntoResponse};
-use http::Request;
+use axum::{
+    Router,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, Request, StatusCode, header};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
 };
-use tonic::{body::Body, server::NamedService, service::Routes, transport::Server};
+use tonic::{Status, body::Body, server::NamedService, service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower_service::Service;
 
@@ -101,13 +104,13 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
         reporter.set_service_status(name, ServingStatus::Serving).await;
     }
     let with_http = site.http.is_some();
-    let mut routes = site.routes.add_service(health);
-    routes = routes.add_service(reflection(&site.names).build_v1().map_err(unreadable)?);
-    routes = routes.add_service(reflection(&site.names).build_v1alpha().map_err(unreadable)?);
-    if let Some(http) = site.http {
-        let router = routes.axum_router_mut();
-        *router = std::mem::take(router).merge(http);
-    }
+    let mut routes = site
+        .routes
+        .add_service(health)
+        .add_service(reflection(&site.names).build_v1().map_err(unreadable)?)
+        .add_service(reflection(&site.names).build_v1alpha().map_err(unreadable)?);
+    let router = routes.axum_router_mut();
+    *router = std::mem::take(router).merge(site.http.unwrap_or_default()).fallback(unknown);
     let mut tasks = JoinSet::new();
     for (name, task) in site.tasks {
         tasks.spawn(async move {
@@ -138,6 +141,16 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
             tracing::warn!("calls were still in flight after the drain");
             Ok(())
         }
+    }
+}
+
+/// Who speaks gRPC is told so in gRPC, who speaks plain HTTP in plain HTTP.
+async fn unknown(headers: HeaderMap) -> Response {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    if content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
+        Status::unimplemented("there is no such method").into_http()
+    } else {
+        StatusCode::NOT_FOUND.into_response()
     }
 }
 

@@ -62,6 +62,17 @@ async fn serves_until_it_is_told_to_stop_and_exits_0() {
 }
 
 #[tokio::test]
+async fn replicas_that_start_at_once_on_a_new_file_both_serve() {
+    let folder = TempDir::new().unwrap();
+    let (one, other) = (free_address(), free_address());
+    let (_one, _other) = tokio::join!(serving(&folder, &one), serving(&folder, &other));
+    for address in [one, other] {
+        let (code, line) = run(&mut product(&folder, &["--probe", "--address", &address])).await;
+        assert_eq!(code, Some(0), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_one_plain_line() {
     let folder = TempDir::new().unwrap();
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
