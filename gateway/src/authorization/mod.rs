@@ -4,7 +4,7 @@
 //! answer is a [`Permit`], which only this room can make and without which no call is made. It never looks at
 //! credentials: who the principal is was proven before.
 
-pub mod config;
+mod config;
 
 use thiserror::Error;
 

@@ -104,7 +104,7 @@ impl KeySet {
     }
 
     /// Starts fetching, now and again, until the set is dropped. Does nothing when that is under way already.
-    /// Must be called within a tokio runtime.
+    /// Must be called within a tokio runtime, on which the fetching then stays.
     pub fn warm(&self) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(AbortHandle::is_finished) {
@@ -225,11 +225,11 @@ impl Shared {
 
 async fn keep_fresh(shared: Arc<Shared>) {
     let mut progress = shared.progress.subscribe();
-    let mut failures = 0;
+    let mut failures = 0_u32;
     loop {
         shared.begin();
         let outcome = (shared.fetch)().await;
-        failures = if outcome.is_ok() { 0 } else { failures + 1 };
+        failures = if outcome.is_ok() { 0 } else { failures.saturating_add(1) };
         shared.end(outcome);
         let pause = jittered(pause(failures, shared.usable().is_some()));
         tokio::select! {

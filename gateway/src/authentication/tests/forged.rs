@@ -1,6 +1,7 @@
 //! Tokens that somebody other than the issuer made. None is worth anything.
 
 use aws_lc_rs::hmac;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -224,4 +225,20 @@ async fn refuses_a_second_spelling_of_a_good_token() {
         assert_eq!(refusal(door.ask(&wrong).await), "Malformed", "{wrong}");
     }
     accepted(door.ask(&token).await);
+}
+
+proptest! {
+    #[test]
+    fn nothing_but_the_token_itself_is_accepted(text in ".{0,40}", at in 0_usize..400, cut in 0_usize..40) {
+        let signer = Signer::new("k1", Algorithm::EdDsa);
+        let door = Door::trusting(&[&signer]);
+        let token = signer.sign(&signer.header(), &claims());
+        let at = at.min(token.len());
+        let changed = format!("{}{text}{}", &token[..at], &token[(at + cut).min(token.len())..]);
+        prop_assume!(changed.trim_ascii() != token);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let Ok(value) = HeaderValue::from_str(&format!("Bearer {changed}")) else { return Ok(()) };
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+        prop_assert!(runtime.block_on(door.authenticator.authenticate(&headers)).is_err());
+    }
 }
