@@ -6,6 +6,8 @@
 
 mod config;
 
+use std::fmt;
+
 use thiserror::Error;
 
 pub use self::config::Config;
@@ -56,6 +58,18 @@ impl Access {
                     Err(Denied::Forbidden)
                 }
             }
+        }
+    }
+}
+
+impl fmt::Display for Access {
+    /// As it is written in the configuration.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Public => f.write_str("public"),
+            Self::Authenticated => f.write_str("authenticated"),
+            Self::Role(role) => write!(f, "role:{role}"),
+            Self::Internal => f.write_str("internal"),
         }
     }
 }

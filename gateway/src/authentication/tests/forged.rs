@@ -67,6 +67,30 @@ async fn refuses_signatures_that_are_no_numbers_of_the_curve() {
 }
 
 #[tokio::test]
+async fn refuses_rsa_signatures_of_another_length_or_value() {
+    for algorithm in [Algorithm::Rs256, Algorithm::Ps384] {
+        let signer = Signer::new("k1", algorithm);
+        let door = Door::trusting(&[&signer]);
+        let token = signer.sign(&signer.header(), &claims());
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let good = decode(signature);
+        for wrong in [
+            good[..255].to_vec(),
+            good[1..].to_vec(),
+            [&[0], good.as_slice()].concat(),
+            [good.as_slice(), &[0]].concat(),
+            vec![0; 256],
+            vec![0xff; 256],
+            [&[0; 255][..], &[1]].concat(),
+            decode(signer.jwk()["n"].as_str().unwrap()),
+        ] {
+            let answer = door.ask(&format!("{signed}.{}", encode(&wrong))).await;
+            assert_eq!(refusal(answer), "BadSignature", "{wrong:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn refuses_unsigned_tokens_in_every_spelling() {
     let signer = Signer::new("k1", Algorithm::Es256);
     let door = Door::trusting(&[&signer]);
