@@ -140,16 +140,19 @@ impl KeySet {
     /// The key with this id; for a token without one, the only key. A key that is not known makes the issuer be
     /// asked again, unless that was done just now.
     pub(super) async fn key(&self, kid: Option<&str>) -> Result<Arc<Key>, Error> {
-        let missing = match self.shared.find(kid) {
-            Err(error @ (Error::UnknownKey | Error::KeysUnavailable { .. })) => error,
+        let floor = match self.shared.find(kid) {
+            Err(Error::UnknownKey) => COOLDOWN,
+            Err(Error::KeysUnavailable { .. }) => IMPATIENCE,
             found => return found,
         };
-        let floor = if matches!(missing, Error::UnknownKey) { COOLDOWN } else { IMPATIENCE };
-        let Some(attempt) = self.shared.ask(floor) else { return Err(missing) };
-        self.warm();
-        let mut progress = self.shared.progress.subscribe();
-        // Whether the attempt ended in time or not: what counts is what is there now.
-        let _ = timeout(PATIENCE, progress.wait_for(|progress| progress.ended >= attempt)).await;
+        if let Some(attempt) = self.shared.ask(floor) {
+            self.warm();
+            let mut progress = self.shared.progress.subscribe();
+            let ended = progress.wait_for(|progress| progress.ended >= attempt);
+            let _ = timeout(PATIENCE, ended).await;
+        }
+        // Whether the attempt ended in time, too late, or in the instant before it was asked for: what counts is what
+        // is there now.
         self.shared.find(kid)
     }
 }

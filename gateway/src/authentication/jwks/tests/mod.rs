@@ -183,7 +183,7 @@ async fn a_request_waits_for_the_first_answer_but_not_for_ever() {
     script.answer(Answer::Hang(Duration::from_hours(1)));
     let begun = Instant::now();
     assert_eq!(look(&keys, "k1").await, "unavailable");
-    assert_eq!(begun.elapsed(), PATIENCE);
+    assert_eq!(begun.elapsed(), Duration::from_secs(3));
 }
 
 #[tokio::test(start_paused = true)]
