@@ -1,6 +1,6 @@
 //! The ways in which a real issuer on a real socket fails, before and after its keys were fetched.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
