@@ -1,4 +1,4 @@
-//! Remembers tokens that were proven, because a signature costs fifty times a look-up.
+//! Remembers tokens that were proven, because checking a signature costs far more than a look-up.
 
 use std::fmt;
 use std::sync::Arc;

@@ -25,7 +25,7 @@ pub enum Error {
     #[error("the token is too long: tokens of at most 8192 characters are accepted")]
     TooLong,
     /// Not a signed JWT in compact form (RFC 7515, section 7.1).
-    #[error("the token is malformed, {0}: sign in again and send the new token as it is")]
+    #[error("the token is malformed ({0}): sign in again and send the new token as it is")]
     Malformed(&'static str),
     /// A header parameter asks for something this gateway does not do (RFC 7515, section 4.1.11).
     #[error(

@@ -42,7 +42,7 @@ impl Config {
 
 impl Access {
     /// Reads `public`, `authenticated`, `role:<name>` or `internal`; the complaint says what to write instead.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "public" => return Ok(Self::Public),
             "authenticated" => return Ok(Self::Authenticated),
@@ -101,6 +101,7 @@ mod tests {
         ] {
             let (read, problems) =
                 check(&format!("access:\n  user.v1.UserService/GetUser: {text}\n"));
+            assert_eq!(access.to_string(), text);
             assert_eq!(read, [("user.v1.UserService/GetUser".to_owned(), access)]);
             assert_eq!(problems, Vec::<String>::new());
         }

@@ -4,7 +4,9 @@
 //! answer is a [`Permit`], which only this room can make and without which no call is made. It never looks at
 //! credentials: who the principal is was proven before.
 
-pub mod config;
+mod config;
+
+use std::fmt;
 
 use std::fmt;
 
@@ -69,6 +71,18 @@ impl Access {
                     Err(Denied::Forbidden)
                 }
             }
+        }
+    }
+}
+
+impl fmt::Display for Access {
+    /// As it is written in the configuration.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Public => f.write_str("public"),
+            Self::Authenticated => f.write_str("authenticated"),
+            Self::Role(role) => write!(f, "role:{role}"),
+            Self::Internal => f.write_str("internal"),
         }
     }
 }

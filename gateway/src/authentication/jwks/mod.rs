@@ -104,7 +104,7 @@ impl KeySet {
     }
 
     /// Starts fetching, now and again, until the set is dropped. Does nothing when that is under way already.
-    /// Must be called within a tokio runtime.
+    /// Must be called within a tokio runtime, on which the fetching then stays.
     pub fn warm(&self) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(AbortHandle::is_finished) {
@@ -140,16 +140,19 @@ impl KeySet {
     /// The key with this id; for a token without one, the only key. A key that is not known makes the issuer be
     /// asked again, unless that was done just now.
     pub(super) async fn key(&self, kid: Option<&str>) -> Result<Arc<Key>, Error> {
-        let missing = match self.shared.find(kid) {
-            Err(error @ (Error::UnknownKey | Error::KeysUnavailable { .. })) => error,
+        let floor = match self.shared.find(kid) {
+            Err(Error::UnknownKey) => COOLDOWN,
+            Err(Error::KeysUnavailable { .. }) => IMPATIENCE,
             found => return found,
         };
-        let floor = if matches!(missing, Error::UnknownKey) { COOLDOWN } else { IMPATIENCE };
-        let Some(attempt) = self.shared.ask(floor) else { return Err(missing) };
-        self.warm();
-        let mut progress = self.shared.progress.subscribe();
-        // Whether the attempt ended in time or not: what counts is what is there now.
-        let _ = timeout(PATIENCE, progress.wait_for(|progress| progress.ended >= attempt)).await;
+        if let Some(attempt) = self.shared.ask(floor) {
+            self.warm();
+            let mut progress = self.shared.progress.subscribe();
+            let ended = progress.wait_for(|progress| progress.ended >= attempt);
+            let _ = timeout(PATIENCE, ended).await;
+        }
+        // Whether the attempt ended in time, too late, or in the instant before it was asked for: what counts is what
+        // is there now.
         self.shared.find(kid)
     }
 }
@@ -225,11 +228,11 @@ impl Shared {
 
 async fn keep_fresh(shared: Arc<Shared>) {
     let mut progress = shared.progress.subscribe();
-    let mut failures = 0;
+    let mut failures = 0_u32;
     loop {
         shared.begin();
         let outcome = (shared.fetch)().await;
-        failures = if outcome.is_ok() { 0 } else { failures + 1 };
+        failures = if outcome.is_ok() { 0 } else { failures.saturating_add(1) };
         shared.end(outcome);
         let pause = jittered(pause(failures, shared.usable().is_some()));
         tokio::select! {
