@@ -141,7 +141,8 @@ impl Ports {
         add("--address", self.address(role).to_string().into());
         add("--database", folder.join(format!("{}.db", role.program())).into());
         if role == Role::Order {
-            add("--product", format!("http://{}", self.address(Role::Product)).into());
+            let products = [Role::Product, Role::Product2].map(|role| format!("http://{}", self.address(role)));
+            add("--product", products.join(",").into());
             add("--payment", format!("http://{}", self.address(Role::Payment)).into());
         }
         line

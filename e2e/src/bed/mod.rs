@@ -153,7 +153,7 @@ impl Bed {
     /// The one line of the access log about a request. Panics when there is none or more than one.
     pub async fn access_line(&self, request_id: &str) -> Value {
         let log = self.part(Role::Gateway).log();
-        let about = |record: &Value| record["request_id"] == request_id && record.get("route").is_some();
+        let about = |record: &Value| record["request_id"] == request_id && record.get("duration_us").is_some();
         let find = || log.records().into_iter().filter(about).collect::<Vec<_>>();
         let what = format!("an access line about request {request_id}");
         let mut lines = eventually(&what, LOG_PATIENCE, async || Some(find()).filter(|found| !found.is_empty())).await;

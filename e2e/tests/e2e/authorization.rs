@@ -17,7 +17,7 @@ mod any_shop {
     type Row = (Method, &'static str, Option<Value>, &'static str);
 
     fn admins_only() -> Vec<Row> {
-        let product = json!({"name": "Lamp", "price": {"currencyCode": "EUR", "units": "5"}});
+        let product = json!({"name": "Lamp", "price": {"currencyCode": "USD", "units": "5"}});
         vec![
             (Method::GET, "/api/users", None, "user.v1.UserService/ListUsers"),
             (Method::DELETE, "/api/users/nobody", None, "user.v1.UserService/DeleteUser"),

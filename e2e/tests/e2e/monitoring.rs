@@ -19,7 +19,7 @@ async fn every_request_is_one_line_that_says_all() {
     assert!(line["route"].as_str().unwrap().contains("/api/users/{id}"), "a route, not a path: {line}");
     assert!(line["endpoint"].as_str().unwrap().contains(&bed.ports().port(Role::User).to_string()), "{line}");
     let duration = line["duration_us"].as_u64().unwrap();
-    let steps = line["steps"].as_object().unwrap();
+    let steps = line["steps_us"].as_object().unwrap();
     assert!(steps.len() >= 3, "{line}");
     let sum: u64 = steps.values().map(|step| step.as_u64().unwrap()).sum();
     assert!(sum <= duration + 1000, "the steps are parts of the whole: {line}");

@@ -45,8 +45,8 @@ mod any_shop {
         shop.service_saw(&placed, "product.v1.StockService/ReserveStock", &ada.id, "OK").await;
         shop.service_saw(&placed, "payment.v1.IntentService/OpenIntent", &ada.id, "OK").await;
         assert_eq!(placed.json["status"], "ORDER_STATUS_AWAITING_PAYMENT");
-        assert_eq!(placed.json["items"][0]["unitPrice"], json!({"currencyCode": "EUR", "units": "54", "nanos": 900_000_000}));
-        assert_eq!(placed.json["total"], json!({"currencyCode": "EUR", "units": "109", "nanos": 800_000_000}));
+        assert_eq!(placed.json["items"][0]["unitPrice"], json!({"currencyCode": "USD", "units": "54", "nanos": 900_000_000}));
+        assert_eq!(placed.json["total"], json!({"currencyCode": "USD", "units": "109", "nanos": 800_000_000}));
 
         let id = placed.text_at("/id");
         let payment = pay(&shop, &ada, "k", &id, "tok_visa").await.expect_status(200);
@@ -213,7 +213,7 @@ mod any_shop {
         let shop = any_shop().await;
         let ada = shop.newcomer().await;
         for body in [
-            json!({"items": [{"productId": "p-9", "quantity": 1, "unitPrice": {"currencyCode": "EUR", "units": "0"}}]}),
+            json!({"items": [{"productId": "p-9", "quantity": 1, "unitPrice": {"currencyCode": "USD", "units": "0"}}]}),
             json!({"items": [{"productId": "p-9", "quantity": 1, "name": "Gold"}]}),
             json!({"items": [{"productId": "p-9", "quantity": 1}], "status": "ORDER_STATUS_CONFIRMED"}),
             json!({"items": [{"productId": "p-9", "quantity": 1}], "userId": "124"}),
