@@ -19,6 +19,12 @@ use tonic::Code;
 /// The length of what stands before each message on the wire: a flag and four bytes of length.
 const FRAME_HEAD: usize = 5;
 
+/// What balancers ask; a service that answers nothing to it is taken for a sick one.
+const HEALTH: &str = "grpc.health.v1.Health/Check";
+
+/// `SERVING` as a HealthCheckResponse.
+const SERVING: &[u8] = &[8, 1];
+
 /// What a scripted service answers.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -90,9 +96,10 @@ impl Scripted {
         self.address
     }
 
-    /// The calls that were answered so far, oldest first.
+    /// The calls that were answered so far, oldest first; questions after its health left out.
     pub fn exchanges(&self) -> Vec<Exchange> {
-        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let all = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|exchange| exchange.rpc != HEALTH).cloned().collect()
     }
 
     async fn start(behind: Behind) -> Self {
@@ -146,6 +153,7 @@ async fn answer(
     let message = unframed(&body);
 
     let mut reply = match behind {
+        Behind::Script(_) if rpc == HEALTH => scripted(Script::ok(SERVING)),
         Behind::Script(script) => scripted(script(&rpc, &message)),
         Behind::Service(service) => forwarded(service, &head, body).await?,
     };

@@ -102,7 +102,7 @@ impl Windows {
             .config(&format!("{user}{keys}"), &format!("{}{keys}", ports.address(Role::User)))
             .config(user, &self.user.address().to_string())
             .config("${PRODUCT_ADDR:-127.0.0.1:50052}", &self.product.address().to_string())
-            .config("${PRODUCT_2_ADDR:-127.0.0.1:50062}", &self.product.address().to_string())
+            .config("\n      - \"http://${PRODUCT_2_ADDR:-127.0.0.1:50062}\"", "")
             .config("${ORDER_ADDR:-127.0.0.1:50053}", &self.order.address().to_string())
             .config("${PAYMENT_ADDR:-127.0.0.1:50054}", &self.payment.address().to_string())
             .start()

@@ -58,7 +58,12 @@ async fn an_order_killed_between_reservation_and_intent_ends_well() {
 
     // The client never got an answer and asks again with the same key: the same order, not a second one.
     let body = json!({"items": [{"productId": "p-1", "quantity": 3}]});
-    let again = bed.shop().post("/api/orders").token(&ada.token).key("k").json(&body).await;
+    // Until the dead process's lease on the key has run out, it is told to ask again (409).
+    let again = eventually("the key answers", books::SETTLED_WITHIN, async || {
+        let again = bed.shop().post("/api/orders").token(&ada.token).key("k").json(&body).await;
+        (again.status != 409).then_some(again)
+    })
+    .await;
     assert!(matches!(again.status, 200 | 400), "{}", again.text);
     assert_eq!(books::orders_of(&bed, &ada.id), [id]);
 }

@@ -7,7 +7,7 @@ use e2e::scripted::{Script, Scripted};
 use e2e::wait::eventually;
 use serde_json::json;
 
-use crate::stand::{Witness as _, setup, shared};
+use crate::stand::{Witness as _, before_product, setup, shared};
 
 #[tokio::test]
 async fn a_service_that_does_not_answer_is_504_when_the_deadline_has_passed() {
@@ -55,9 +55,7 @@ async fn a_deadline_that_is_none_is_a_bad_request() {
 #[tokio::test]
 async fn the_service_is_told_how_much_time_is_left() {
     let service = Scripted::answering(|_, _| Script::ok(Vec::new())).await;
-    let gateway = setup().empty().config("${PRODUCT_ADDR:-127.0.0.1:50052}", &service.address().to_string());
-    let gateway = gateway.config("${PRODUCT_2_ADDR:-127.0.0.1:50062}", &service.address().to_string()).start().await;
-    gateway.start(Role::Gateway).await;
+    let gateway = before_product(setup(), service.address()).await;
     let _ = gateway.shop().get("/api/products/p-1").header("grpc-timeout", "800m").await.expect_status(200);
     let _ = gateway.shop().get("/api/products/p-1").await.expect_status(200);
     let told: Vec<u128> = service.exchanges().iter().map(|call| micros(call.header("grpc-timeout").unwrap())).collect();
@@ -128,10 +126,8 @@ async fn the_gateway_may_start_before_everything_else() {
 #[tokio::test]
 async fn a_service_that_only_accepts_connections_is_not_waited_for_forever() {
     let hole = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = hole.local_addr().unwrap().to_string();
-    let gateway = setup().empty().config("deadline: 5s", "deadline: 800ms").config("${PRODUCT_ADDR:-127.0.0.1:50052}", &address);
-    let gateway = gateway.config("${PRODUCT_2_ADDR:-127.0.0.1:50062}", &address).start().await;
-    gateway.start(Role::Gateway).await;
+    let address = hole.local_addr().unwrap();
+    let gateway = before_product(setup().config("deadline: 5s", "deadline: 800ms"), address).await;
     let answer = gateway.shop().get("/api/products/p-1").await;
     assert!(matches!(answer.status, 503 | 504), "{} {}", answer.status, answer.text);
     assert!(answer.elapsed < Duration::from_secs(5), "{:?}", answer.elapsed);

@@ -1,5 +1,6 @@
 //! What the tests stand on: a shop to look at, or one to break.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
@@ -101,6 +102,14 @@ impl Witness for Bed {
         let lines = self.service_lines_now(answer.request_id());
         assert!(lines.is_empty(), "a refused request reached a service: {lines:#?}");
     }
+}
+
+/// A gateway without services, but with `address` as the one endpoint of the product service.
+pub(crate) async fn before_product(setup: Setup, address: SocketAddr) -> Bed {
+    let setup = setup.empty().config("\n      - \"http://${PRODUCT_2_ADDR:-127.0.0.1:50062}\"", "");
+    let bed = setup.config("${PRODUCT_ADDR:-127.0.0.1:50052}", &address.to_string()).start().await;
+    bed.start(Role::Gateway).await;
+    bed
 }
 
 /// Which of the two product services answered, by their logs.
