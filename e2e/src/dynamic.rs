@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _};
 use prost_reflect::prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions, Value as Field};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions,
+    Value as Field,
+};
 use serde_json::Value;
 use thiserror::Error;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -47,7 +50,9 @@ pub fn shop_descriptors() -> DescriptorPool {
 /// Finds an RPC by its full name, `package.Service/Method`.
 pub fn method(pool: &DescriptorPool, rpc: &str) -> Result<MethodDescriptor, Unspeakable> {
     rpc.split_once('/')
-        .and_then(|(service, name)| pool.get_service_by_name(service)?.methods().find(|method| method.name() == name))
+        .and_then(|(service, name)| {
+            pool.get_service_by_name(service)?.methods().find(|method| method.name() == name)
+        })
         .ok_or_else(|| Unspeakable::UnknownRpc(rpc.to_owned()))
 }
 
@@ -64,7 +69,9 @@ pub fn decode(descriptor: MessageDescriptor, wire: &[u8]) -> Value {
     DynamicMessage::decode(descriptor, wire)
         .ok()
         .and_then(|dynamic| {
-            dynamic.serialize_with_options(serde_json::value::Serializer, &SerializeOptions::new()).ok()
+            dynamic
+                .serialize_with_options(serde_json::value::Serializer, &SerializeOptions::new())
+                .ok()
         })
         .unwrap_or_default()
 }
@@ -81,7 +88,12 @@ pub struct Call {
 impl Call {
     /// A call of `package.Service/Method` with a message in JSON.
     pub fn new(rpc: &str, message: Value) -> Self {
-        Self { rpc: rpc.to_owned(), message, metadata: MetadataMap::new(), patience: Duration::from_secs(10) }
+        Self {
+            rpc: rpc.to_owned(),
+            message,
+            metadata: MetadataMap::new(),
+            patience: Duration::from_secs(10),
+        }
     }
 
     /// Adds metadata.
@@ -93,7 +105,10 @@ impl Call {
     }
 
     /// Makes the call. The outer error says that it was never made, the inner one is the service's own.
-    pub async fn send(self, to: SocketAddr) -> Result<Result<Response<Value>, Status>, Unspeakable> {
+    pub async fn send(
+        self,
+        to: SocketAddr,
+    ) -> Result<Result<Response<Value>, Status>, Unspeakable> {
         let method = method(&shop_descriptors(), &self.rpc)?;
         let wire = encode(method.input(), &self.message)?;
         let answer = transmit(to, &self, wire).await;

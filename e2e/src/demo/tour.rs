@@ -37,7 +37,9 @@ impl Tour {
             Ok(scenes) => scenes,
             Err(error) => return fail(&error.to_string()),
         };
-        let wanted = |scene: &Scene| self.only.is_empty() || self.only.iter().any(|word| scene.name.contains(word));
+        let wanted = |scene: &Scene| {
+            self.only.is_empty() || self.only.iter().any(|word| scene.name.contains(word))
+        };
         let scenes: Vec<Scene> = scenes.into_iter().filter(wanted).collect();
         if scenes.is_empty() {
             return fail("no lesson has such a name");
@@ -59,7 +61,8 @@ impl Tour {
             return Ok((ports, None));
         }
         say(&format!("No shop is open at {}; opening one for the tour.", ports.base()));
-        let program = std::env::current_exe().map_err(|error| format!("can't find myself: {error}"))?;
+        let program =
+            std::env::current_exe().map_err(|error| format!("can't find myself: {error}"))?;
         let bed = Setup::new(program).start().await;
         Ok((bed.ports().clone(), Some(bed)))
     }
@@ -74,7 +77,12 @@ async fn play_all(scenes: &[Scene], ports: &Ports) -> ExitCode {
     let stage = stage(ports, &program, folder.clone());
     let mut failed = 0;
     for scene in scenes {
-        say(&format!("\n== {}\n   {}\n   Read on: gateway/docs/{}", scene.title, scene.lesson, scene.chapter.display()));
+        say(&format!(
+            "\n== {}\n   {}\n   Read on: gateway/docs/{}",
+            scene.title,
+            scene.lesson,
+            scene.chapter.display()
+        ));
         match play(scene, &stage, |step, outcome| say(&told(step, outcome))).await {
             Ok(true) => {}
             Ok(false) => failed += 1,
@@ -96,40 +104,26 @@ pub fn stage(ports: &Ports, program: &Path, folder: PathBuf) -> Stage {
         .into();
     instead.push((format!("127.0.0.1:{USUAL_CONSOLE}"), format!("127.0.0.1:{}", ports.console)));
     instead.push((PROGRAM.to_owned(), program.display().to_string()));
-    let variable = |name: &'static str, port: u16| (name, OsString::from(port.to_string()));
-    let environment = vec![
-        variable("GATEWAY_PORT", ports.port(Role::Gateway)),
-        variable("CONSOLE_PORT", ports.console),
-        variable("USER_PORT", ports.port(Role::User)),
-        variable("PRODUCT_PORT", ports.port(Role::Product)),
-        variable("PRODUCT_2_PORT", ports.port(Role::Product2)),
-        variable("ORDER_PORT", ports.port(Role::Order)),
-        variable("PAYMENT_PORT", ports.port(Role::Payment)),
-    ];
+    let text = |(name, port): (&'static str, u16)| (name, OsString::from(port.to_string()));
+    let environment = ports.variables().into_iter().map(text).collect();
     Stage { instead, environment, folder }
 }
 
 fn told(step: &Step, outcome: &Outcome) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     if !step.note.is_empty() {
-        text.push_str(&format!("\n   {}", step.note));
+        lines.push(format!("\n   {}", step.note));
     }
-    text.push_str(&format!("\n   $ {}\n", outcome.command.replace('\n', "\n     ")));
-    if let Some(status) = outcome.status {
-        text.push_str(&format!("     HTTP {status}\n"));
-    }
+    lines.push(format!("\n   $ {}", outcome.command.replace('\n', "\n     ")));
+    lines.extend(outcome.status.map(|status| format!("     HTTP {status}")));
     let json = outcome.json();
     let printed = if json.is_null() { outcome.printed.clone() } else { format!("{json:#}") };
-    for line in printed.lines().take(LINES_SHOWN) {
-        text.push_str(&format!("     {line}\n"));
-    }
+    lines.extend(printed.lines().take(LINES_SHOWN).map(|line| format!("     {line}")));
     if printed.lines().count() > LINES_SHOWN {
-        text.push_str("     ...\n");
+        lines.push("     ...".to_owned());
     }
     let mark = if outcome.wrong.is_empty() { "✓" } else { "✗" };
-    text.push_str(&format!("   {mark} {} ms", outcome.took.as_millis()));
-    for wrong in &outcome.wrong {
-        text.push_str(&format!("\n     ✗ {wrong}"));
-    }
-    text
+    lines.push(format!("   {mark} {} ms", outcome.took.as_millis()));
+    lines.extend(outcome.wrong.iter().map(|wrong| format!("     ✗ {wrong}")));
+    lines.join("\n")
 }
