@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Buf as _, BufMut as _};
 use prost_reflect::prost::Message as _;
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions,
+    DescriptorPool, DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, SerializeOptions,
     Value as Field,
 };
 use serde_json::Value;
@@ -144,12 +144,12 @@ fn list(message: &DynamicMessage, depth: usize, text: &mut String) {
         let head = format!("{:indent$}{} {}", "", field.number(), field.name(), indent = depth * 2);
         let values = value.as_list().map_or(vec![value], |list| list.iter().collect());
         for value in values {
-            list_value(&head, value, depth, text);
+            list_value(&head, value, &field.kind(), depth, text);
         }
     }
 }
 
-fn list_value(head: &str, value: &Field, depth: usize, text: &mut String) {
+fn list_value(head: &str, value: &Field, kind: &Kind, depth: usize, text: &mut String) {
     // Writing to a string can't fail.
     let _ = match value {
         Field::Message(message) => {
@@ -158,7 +158,14 @@ fn list_value(head: &str, value: &Field, depth: usize, text: &mut String) {
             writeln!(text, "{:indent$}}}", "", indent = depth * 2)
         }
         Field::String(string) => writeln!(text, "{head}: {string:?}"),
-        Field::EnumNumber(number) => writeln!(text, "{head}: {number} (enum)"),
+        Field::EnumNumber(number) => {
+            let named = kind.as_enum().and_then(|names| names.get_value(*number));
+            writeln!(
+                text,
+                "{head}: {number} ({})",
+                named.as_ref().map_or("?", |value| value.name())
+            )
+        }
         Field::I32(number) => writeln!(text, "{head}: {number}"),
         Field::I64(number) => writeln!(text, "{head}: {number}"),
         other => writeln!(text, "{head}: {other:?}"),

@@ -19,7 +19,7 @@ pub const SCENES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenes");
 const PROGRAM: &str = "target/debug/demo";
 
 /// How much of an answer is shown.
-const LINES_SHOWN: usize = 40;
+const LINES_SHOWN: usize = 60;
 
 /// Plays the lessons.
 #[derive(Debug, Args)]
@@ -80,7 +80,7 @@ async fn play_all(scenes: &[Scene], ports: &Ports) -> ExitCode {
         say(&format!(
             "\n== {}\n   {}\n   Read on: gateway/docs/{}",
             scene.title,
-            scene.lesson,
+            scene.lesson.replace('\n', "\n   "),
             scene.chapter.display()
         ));
         match play(scene, &stage, |step, outcome| say(&told(step, outcome))).await {
@@ -116,8 +116,8 @@ fn told(step: &Step, outcome: &Outcome) -> String {
     }
     lines.push(format!("\n   $ {}", outcome.command.replace('\n', "\n     ")));
     lines.extend(outcome.status.map(|status| format!("     HTTP {status}")));
-    let json = outcome.json();
-    let printed = if json.is_null() { outcome.printed.clone() } else { format!("{json:#}") };
+    let printed =
+        if outcome.json().is_null() { outcome.printed.clone() } else { indented(&outcome.printed) };
     lines.extend(printed.lines().take(LINES_SHOWN).map(|line| format!("     {line}")));
     if printed.lines().count() > LINES_SHOWN {
         lines.push("     ...".to_owned());
@@ -126,4 +126,55 @@ fn told(step: &Step, outcome: &Outcome) -> String {
     lines.push(format!("   {mark} {} ms", outcome.took.as_millis()));
     lines.extend(outcome.wrong.iter().map(|wrong| format!("     ✗ {wrong}")));
     lines.join("\n")
+}
+
+/// Spreads JSON over lines without changing anything in it: no parser, so that what is shown is what was sent.
+fn indented(json: &str) -> String {
+    let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
+    let line = |depth: usize| format!("\n{:indent$}", "", indent = depth * 2);
+    for letter in json.trim().chars() {
+        match letter {
+            _ if quoted => {
+                text.push(letter);
+                quoted = escaped || letter != '"';
+                escaped = !escaped && letter == '\\';
+            }
+            '{' | '[' => {
+                depth += 1;
+                text.push(letter);
+                text.push_str(&line(depth));
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                text.push_str(&line(depth));
+                text.push(letter);
+            }
+            ',' => {
+                text.push(letter);
+                text.push_str(&line(depth));
+            }
+            ':' => text.push_str(": "),
+            letter if letter.is_whitespace() => {}
+            letter => {
+                quoted = letter == '"';
+                text.push(letter);
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::indented;
+
+    #[test]
+    fn spreads_json_and_leaves_texts_alone() {
+        let json = r#"{"z":"a, {b}: \\\"c\\","a":[1,{"b":null}]}"#;
+        let spread = indented(json);
+        assert_eq!(spread.lines().count(), 9, "{spread}");
+        assert!(spread.starts_with("{\n  \"z\": \"a, {b}: \\\\\\\"c\\\\\",\n"), "{spread}");
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&spread), read(json));
+    }
 }

@@ -1,5 +1,7 @@
 //! Responsibility 2: who is asking.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use e2e::bed::Bed;
@@ -262,7 +264,7 @@ async fn keys_that_could_not_be_fetched_at_the_start_are_fetched_later() {
     issuer.answer(StatusCode::OK, &key_set(&[&key]));
     let token = key.token(&json!({}));
     let accepted = async || (ask(&bed, &token).await == 200).then_some(());
-    e2e::wait::eventually("the keys are there", std::time::Duration::from_secs(40), accepted).await;
+    e2e::wait::eventually("the keys are there", Duration::from_secs(40), accepted).await;
 }
 
 #[tokio::test]
@@ -275,6 +277,27 @@ async fn a_valid_token_works_while_the_user_service_is_down() {
     bed.part(Role::User).kill_9();
     let answer = shop.get(&orders).token(&ada.token).await.expect_status(200);
     bed.service_saw(&answer, "order.v1.OrderService/ListOrders", &ada.id, "OK").await;
+}
+
+#[tokio::test]
+async fn a_new_signing_key_takes_over_and_the_old_tokens_stay_good() {
+    let bed = setup().start().await;
+    let shop = bed.shop();
+    let old = shop.login("ada@example.com").await;
+    let database = bed.folder().join("user.db");
+    let mut rotate = std::process::Command::new(env!("CARGO_BIN_EXE_demo"));
+    rotate.args(["part", "user", "--rotate-key", "--database"]).arg(database);
+    assert!(rotate.status().unwrap().success());
+
+    let new = shop.login("ada@example.com").await;
+    let key_of = |token: &str| {
+        let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+        serde_json::from_slice::<Value>(&header).unwrap()["kid"].clone()
+    };
+    assert_ne!(key_of(&new), key_of(&old));
+    let accepted = async || (ask(&bed, &new).await == 200).then_some(());
+    e2e::wait::eventually("the new key is known", Duration::from_secs(40), accepted).await;
+    assert_eq!(ask(&bed, &old).await, 200);
 }
 
 #[tokio::test]

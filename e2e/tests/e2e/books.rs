@@ -172,3 +172,80 @@ fn rows(connection: &Connection, sql: &str) -> BTreeMap<String, String> {
         .map(Result::unwrap)
         .collect()
 }
+
+/// A test that trusts the auditor is worth what the auditor notices.
+#[tokio::test]
+async fn the_auditor_notices_every_kind_of_wrong_book() {
+    use serde_json::json;
+
+    let bed = crate::stand::setup().start().await;
+    let shop = bed.shop();
+    let ada = shop.newcomer().await;
+    let body = json!({"items": [{"productId": "p-1", "quantity": 2}]});
+    for key in ["paid", "open"] {
+        let order = shop
+            .post("/api/orders")
+            .token(&ada.token)
+            .key(key)
+            .json(&body)
+            .await
+            .expect_status(200);
+        if key == "paid" {
+            let pay = json!({"orderId": order.json["id"], "method": "tok_visa"});
+            let _ = shop
+                .post("/api/payments")
+                .token(&ada.token)
+                .key("p")
+                .json(&pay)
+                .await
+                .expect_status(200);
+        }
+    }
+    settle(&bed).await;
+    for role in e2e::role::Role::ALL {
+        bed.part(role).kill_9();
+    }
+
+    for (service, lie, word) in [
+        (
+            "product",
+            "UPDATE products SET available = available + 1 WHERE id = 'p-1'",
+            "sum of its adjustments",
+        ),
+        (
+            "product",
+            "UPDATE products SET reserved = reserved - 1, sold = sold + 1 WHERE id = 'p-1'",
+            "reservations hold",
+        ),
+        ("product", "DELETE FROM reservations WHERE status = 'RESERVED'", "AWAITING_PAYMENT"),
+        (
+            "product",
+            "UPDATE reservations SET status = 'RELEASED' WHERE status = 'SOLD'",
+            "CONFIRMED",
+        ),
+        ("order", "DELETE FROM orders WHERE status = 'CONFIRMED'", "there is no order"),
+        (
+            "payment",
+            "UPDATE intents SET status = 'EXPIRED' WHERE status = 'OPEN'",
+            "AWAITING_PAYMENT",
+        ),
+        ("payment", "DROP TRIGGER ledger_lines_are_kept; DELETE FROM ledger", "CONFIRMED"),
+    ] {
+        let copy = bed.folder().join("copy");
+        std::fs::create_dir(&copy).unwrap();
+        for file in ["order.db", "product.db", "payment.db"] {
+            // VACUUM INTO takes what is in the write-ahead log along.
+            let into = copy.join(file);
+            let original = Connection::open(bed.folder().join(file)).unwrap();
+            original.execute("VACUUM INTO ?1", [into.to_str().unwrap()]).unwrap();
+        }
+        let forged = Connection::open(copy.join(format!("{service}.db"))).unwrap();
+        assert_eq!(audit(&copy), [""; 0], "the copy is right before the lie");
+        forged.pragma_update(None, "foreign_keys", false).unwrap();
+        forged.execute_batch(lie).unwrap();
+        let wrong = audit(&copy);
+        assert!(wrong.iter().any(|line| line.contains(word)), "{lie}: {wrong:#?}");
+        drop(forged);
+        std::fs::remove_dir_all(copy).unwrap();
+    }
+}
