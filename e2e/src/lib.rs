@@ -1,1 +1,18 @@
-//! placeholder
+//! The test bed, the scenes and the `demo` program: the whole shop as real processes on real sockets.
+//!
+//! Read it in this order: [`role`] names the parts of the shop and how each is started, [`part`] is one running part,
+//! [`bed`] a whole shop of its own for a test, [`shop`] the client that tests speak through, [`scripted`] a gRPC server
+//! that a test writes itself, [`scene`] the lessons, [`demo`] the commands for people.
+
+pub mod bed;
+pub mod demo;
+pub mod dynamic;
+pub mod fleet;
+pub mod log;
+pub mod part;
+pub mod ready;
+pub mod role;
+pub mod scene;
+pub mod scripted;
+pub mod shop;
+pub mod wait;

@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::authorization::Denied;
-use crate::context::{Origin, Verdict};
+use crate::context::{Origin, Verdict, code_name};
 use crate::resilience::InvalidTimeout;
 use crate::transcoding::UnreadableBody;
 use crate::{authentication, call, routing, transcoding, upstream};
@@ -64,8 +64,12 @@ impl GatewayError {
         let mut chain = self.to_string();
         let mut source = self.source();
         while let Some(error) = source {
-            let text = error.to_string();
-            // A status prints its own source.
+            // A status prints its sources too; they come in their turn.
+            let text = match error.downcast_ref::<Status>() {
+                Some(status) => format!("{} {}", code_name(status.code()), status.message()),
+                None => error.to_string(),
+            };
+            // Libraries wrap an error and say it again; once is enough.
             if !chain.ends_with(&text) {
                 chain.push_str(": ");
                 chain.push_str(&text);

@@ -176,7 +176,7 @@ mod tests {
             (
                 "audience: ''",
                 "3:15: authentication.issuers[0].audience: it is empty",
-                "means this gateway",
+                "mean this gateway",
             ),
             (
                 "algorithm: HS256",

@@ -85,7 +85,12 @@ pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 fn json<T: DeserializeOwned>(part: &str, complaint: &'static str) -> Result<T, Error> {
-    serde_json::from_slice(&decode(part)?).map_err(|_| Error::Malformed(complaint))
+    let text = decode(part)?;
+    // serde also fills a structure from a list, by position.
+    if !text.trim_ascii_start().starts_with(b"{") {
+        return Err(Error::Malformed(complaint));
+    }
+    serde_json::from_slice(&text).map_err(|_| Error::Malformed(complaint))
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, Error> {

@@ -7,6 +7,7 @@ mod codec;
 mod config;
 mod peer;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ pub(crate) use config::Config;
 pub(crate) use peer::{InvalidAddress, Peer};
 
 use crate::context::{CallRecord, Deadline, Reply, Try};
-use crate::load_balancing::{Algorithm, Balancer};
+use crate::load_balancing::{Algorithm, Balancer, Pick};
 use crate::resilience::{self, DeadlineExceeded};
 
 /// Why an upstream call brought no answer.
@@ -48,6 +49,15 @@ pub(crate) enum Error {
         #[source]
         source: Box<Status>,
     },
+}
+
+impl Error {
+    /// Whether the request never left: then nobody can have acted on it.
+    fn is_unsent(&self) -> bool {
+        let Self::Unreachable { source, .. } = self else { return false };
+        std::iter::successors(std::error::Error::source(&**source), |error| error.source())
+            .any(|error| error.is::<tonic::ConnectError>())
+    }
 }
 
 /// How to call one RPC.
@@ -88,11 +98,26 @@ impl Upstream {
         deadline: Deadline,
         record: &mut CallRecord,
     ) -> Result<Reply, Error> {
-        resilience::within(deadline, self.attempt(method, message, metadata, deadline, record)).await?
+        let attempts = async {
+            let mut tried = HashSet::new();
+            loop {
+                let pick = self.balancer.pick(|index| !tried.contains(&index));
+                let pick = pick.ok_or_else(|| Error::NoEndpoint { upstream: Arc::clone(&self.name) })?;
+                match self.attempt(&pick, method, message.clone(), metadata.clone(), deadline, record).await {
+                    // A connection that could not be made carried nothing: another endpoint may take the call.
+                    Err(error) if error.is_unsent() && tried.len() + 1 < self.peers.len() => {
+                        tried.insert(pick.index());
+                    }
+                    outcome => return outcome,
+                }
+            }
+        };
+        resilience::within(deadline, attempts).await?
     }
 
     async fn attempt(
         &self,
+        pick: &Pick,
         method: &Method,
         message: Bytes,
         mut metadata: HeaderMap,
@@ -100,17 +125,13 @@ impl Upstream {
         record: &mut CallRecord,
     ) -> Result<Reply, Error> {
         let no_endpoint = || Error::NoEndpoint { upstream: Arc::clone(&self.name) };
-        let pick = self.balancer.pick(|_| true).ok_or_else(no_endpoint)?;
         let peer = self.peers.get(pick.index()).ok_or_else(no_endpoint)?;
         let endpoint = pick.endpoint().address();
-        record.tries.push(Try { endpoint: Arc::clone(endpoint), code: None });
-
         metadata.insert("grpc-timeout", resilience::timeout_header(deadline));
-        let outcome = peer.send(method, message, metadata).await;
 
-        if let Some(last) = record.tries.last_mut() {
-            last.code = Some(outcome.as_ref().map_or_else(Status::code, |_| Code::Ok));
-        }
+        let this = record.tries.push_mut(Try { endpoint: Arc::clone(endpoint), code: None });
+        let outcome = peer.send(method, message, metadata).await;
+        this.code = Some(outcome.as_ref().map_or_else(Status::code, |_| Code::Ok));
         outcome.map_err(|status| self.judge(endpoint, status))
     }
 

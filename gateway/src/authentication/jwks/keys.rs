@@ -12,8 +12,7 @@ use jsonwebtoken::jwk::{
     AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
 };
 use jsonwebtoken::{DecodingKey, crypto};
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::FetchError;
 use crate::authentication::{Algorithm, Error};
@@ -54,14 +53,13 @@ impl Keys {
     /// Reads a set. Keys that do not fit the algorithm are skipped, because sets also hold keys for other purposes;
     /// different keys with the same id are skipped all, because choosing one would be a guess.
     pub(super) fn parse(body: &[u8], algorithm: Algorithm) -> Result<Self, FetchError> {
-        #[derive(Deserialize)]
-        struct Set {
-            keys: Vec<Value>,
-        }
-        let set: Set = serde_json::from_slice(body).map_err(FetchError::NotKeys)?;
-        let total = set.keys.len();
+        let mut set: Map<String, Value> =
+            serde_json::from_slice(body).map_err(FetchError::NotKeys)?;
+        let keys = set.remove("keys").unwrap_or_default();
+        let keys: Vec<Value> = serde_json::from_value(keys).map_err(FetchError::NotKeys)?;
+        let total = keys.len();
         let mut all: Vec<Key> = Vec::new();
-        for key in set.keys.into_iter().filter_map(|key| key_for(algorithm, key)) {
+        for key in keys.into_iter().filter_map(|key| key_for(algorithm, key)) {
             if !all.iter().any(|known| known.is(&key)) {
                 all.push(key);
             }

@@ -122,11 +122,12 @@ async fn keeps_no_more_than_there_is_room_for() {
     }
     assert!((500..=1_000).contains(&door.cache.len()), "{}", door.cache.len());
 
-    for number in 0..1_000 {
+    let door = Door::trusting(&[&signer]);
+    for number in 0..500 {
         let mut claims = claims();
         claims["sub"] = json!(number.to_string());
         claims["roles"] = json!(vec!["r".repeat(60); 60]);
         accepted(door.ask(&signer.sign(&signer.header(), &claims)).await);
     }
-    assert!(door.cache.len() < 500, "{}", door.cache.len());
+    assert!((50..=100).contains(&door.cache.len()), "{}", door.cache.len());
 }

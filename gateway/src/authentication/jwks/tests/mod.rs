@@ -195,6 +195,7 @@ async fn an_answer_without_a_usable_key_replaces_nothing() {
         Answer::Body("{\"keys\":[]}".to_owned()),
         Answer::Body("{}".to_owned()),
         Answer::Body("[]".to_owned()),
+        Answer::Body(format!("[[{}]]", signer("k1").jwk())),
         Answer::Body("null".to_owned()),
         Answer::Body(String::new()),
         Answer::Body("<html>".to_owned()),

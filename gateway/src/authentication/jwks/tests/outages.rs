@@ -107,11 +107,19 @@ fn cool_down(keys: &KeySet) {
     keys.shared.progress.send_modify(|progress| progress.last_begun = None);
 }
 
+/// Waits until no attempt runs: a request may give up an instant before the attempt does.
+async fn settle(keys: &KeySet) {
+    let mut progress = keys.shared.progress.subscribe();
+    let ended = progress.wait_for(|progress| progress.begun == progress.ended);
+    timeout(Duration::from_secs(5), ended).await.unwrap().unwrap();
+}
+
 async fn survives(behavior: Behavior) {
     let one = signer("k1");
     let server = Server::start(behavior.clone()).await;
     let keys = key_set(&server);
     assert_eq!(look(&keys, "k1").await, "unavailable", "before");
+    settle(&keys).await;
     assert!(keys.tried());
     assert!(keys.snapshot().failure.is_some());
 
@@ -124,6 +132,7 @@ async fn survives(behavior: Behavior) {
     cool_down(&keys);
     let asked = server.connections();
     assert_eq!(look(&keys, "k2").await, "unknown", "after");
+    settle(&keys).await;
     assert_eq!(server.connections(), asked + 1);
     assert!(keys.snapshot().failure.is_some());
     assert_eq!(look(&keys, "k1").await, "found", "after");

@@ -1,0 +1,153 @@
+//! The commands for people: `demo run`, `demo tour` and the small tools that the tour shows things with.
+
+mod compare;
+mod grpc;
+mod run;
+mod sides;
+mod tap;
+pub mod tour;
+
+use std::ffi::OsString;
+use std::io::{self, Read as _, Write as _};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::role::{Ports, Role, become_part};
+
+/// `EX_USAGE` of sysexits.h.
+const BAD_COMMAND_LINE: u8 = 64;
+
+/// Runs the shop of this repository and shows what its gateway does.
+#[derive(Debug, Parser)]
+#[command(name = "demo", version)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the whole shop: the gateway, four services, the product service twice. Ctrl-C stops it.
+    Run(run::Run),
+    /// Play the lessons against the shop that runs, or against one of their own when none does.
+    Tour(tour::Tour),
+    /// Load one page through the door and from the services themselves, and count what it takes.
+    Compare(compare::Compare),
+    /// Send one REST request and show both sides of the gateway: what came in and what the service saw.
+    Sides(sides::Sides),
+    /// Call an RPC of a service directly, with JSON: what people with a gRPC tool do.
+    Grpc(grpc::Grpc),
+    /// Be one part of the shop: user, product, order, payment or gateway, with that part's own arguments.
+    Part(PartLine),
+}
+
+#[derive(Debug, Args)]
+struct PartLine {
+    /// End when standard input ends, so that no part outlives who started it.
+    #[arg(long)]
+    leash: bool,
+    /// The part's name and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+/// Where the shop listens.
+#[derive(Clone, Debug, Args)]
+struct PortArgs {
+    /// The port for clients.
+    #[arg(long, env = "GATEWAY_PORT", default_value_t = Role::Gateway.usual_port())]
+    gateway_port: u16,
+    /// The port for operators.
+    #[arg(long, env = "CONSOLE_PORT", default_value_t = crate::role::USUAL_CONSOLE)]
+    console_port: u16,
+    /// The port of the user service.
+    #[arg(long, env = "USER_PORT", default_value_t = Role::User.usual_port())]
+    user_port: u16,
+    /// The port of the product service.
+    #[arg(long, env = "PRODUCT_PORT", default_value_t = Role::Product.usual_port())]
+    product_port: u16,
+    /// The port of the second product service.
+    #[arg(long, env = "PRODUCT_2_PORT", default_value_t = Role::Product2.usual_port())]
+    product_2_port: u16,
+    /// The port of the order service.
+    #[arg(long, env = "ORDER_PORT", default_value_t = Role::Order.usual_port())]
+    order_port: u16,
+    /// The port of the payment service.
+    #[arg(long, env = "PAYMENT_PORT", default_value_t = Role::Payment.usual_port())]
+    payment_port: u16,
+}
+
+impl PortArgs {
+    fn ports(&self) -> Ports {
+        let mut ports = Ports::usual();
+        ports.console = self.console_port;
+        ports
+            .with(Role::Gateway, self.gateway_port)
+            .with(Role::User, self.user_port)
+            .with(Role::Product, self.product_port)
+            .with(Role::Product2, self.product_2_port)
+            .with(Role::Order, self.order_port)
+            .with(Role::Payment, self.payment_port)
+    }
+}
+
+/// The whole life of the program; its exit code is the process's.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match Line::try_parse_from(arguments) {
+        Ok(Line { command: Command::Part(line) }) => part(line),
+        Ok(Line { command }) => run_command(command),
+        Err(error) => {
+            let _ = error.print();
+            if error.use_stderr() { ExitCode::from(BAD_COMMAND_LINE) } else { ExitCode::SUCCESS }
+        }
+    }
+}
+
+fn run_command(command: Command) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("the system has no threads for us: {error}")),
+    };
+    runtime.block_on(async {
+        match command {
+            Command::Run(run) => run.main().await,
+            Command::Tour(tour) => tour.main().await,
+            Command::Compare(compare) => compare.main().await,
+            Command::Sides(sides) => sides.main().await,
+            Command::Grpc(grpc) => grpc.main().await,
+            Command::Part(line) => part(line),
+        }
+    })
+}
+
+fn part(line: PartLine) -> ExitCode {
+    if line.leash {
+        std::thread::spawn(end_with_input);
+    }
+    become_part(line.words).unwrap_or_else(|| {
+        complain("demo part: name one of user, product, order, payment, gateway");
+        ExitCode::from(BAD_COMMAND_LINE)
+    })
+}
+
+/// Whoever started us holds the other end of our standard input; the system closes it when they end, in whatever way.
+#[expect(clippy::exit, reason = "the owner is gone: nobody waits for an orderly end")]
+fn end_with_input() {
+    let _ = io::copy(&mut io::stdin().lock().by_ref(), &mut io::sink());
+    std::process::exit(1);
+}
+
+/// Tells a person something. Nothing is left to do when nobody can read it.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+fn fail(text: &str) -> ExitCode {
+    complain(&format!("demo: {text}"));
+    ExitCode::FAILURE
+}

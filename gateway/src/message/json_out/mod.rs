@@ -1,0 +1,270 @@
+//! From wire bytes to JSON: the proto3 JSON mapping's canonical form.
+//!
+//! Each message level is read once by the wire room's laws into a scratch of (field, slice), then
+//! written in the order of its fields. Strings are copied, numbers printed, nothing is kept.
+
+mod scalar;
+mod string;
+mod well_known;
+
+use std::ops::Range;
+
+use self::scalar::push_map_key;
+pub(crate) use self::string::push_json_string;
+use super::schema::{FieldTable, Kind, MessageId, MessageTable, Schema, Shape, Special};
+use super::wire::{Fault, MAX_DEPTH, Occurrence, Outcome, Raw, elements, joined, read_level};
+
+/// How messages are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JsonOut {
+    /// Write fields that hold their default too, where absent and default are the same
+    /// (no members of oneofs, no `optional`, no messages), and empty lists and maps.
+    pub defaults: bool,
+    /// Write enums as numbers.
+    pub enum_numbers: bool,
+}
+
+pub(super) fn message(
+    schema: &Schema,
+    id: MessageId,
+    wire: &[u8],
+    options: &JsonOut,
+    out: &mut Vec<u8>,
+) -> Outcome {
+    out.reserve(wire.len() * 2);
+    Writer { schema, options, out, depth: 0 }.message(id, wire, &mut Vec::with_capacity(64))
+}
+
+/// The value of one field of the message, as it would stand after its key.
+pub(super) fn field(
+    schema: &Schema,
+    id: MessageId,
+    index: u16,
+    wire: &[u8],
+    options: &JsonOut,
+    out: &mut Vec<u8>,
+) -> Outcome {
+    let table = schema.message_table(id);
+    let field = &table.fields[usize::from(index)];
+    let mut found = Vec::with_capacity(64);
+    read_level(schema, table, wire, &mut found)?;
+    let start = found.partition_point(|occurrence| occurrence.field < index);
+    let end = found.partition_point(|occurrence| occurrence.field <= index);
+    let mut writer = Writer { schema, options, out, depth: 0 };
+    if start < end {
+        writer.field_value(field, start..end, &mut found)
+    } else {
+        writer.absent(field)
+    }
+    .map_err(|error| error.in_field(&field.json_name))
+}
+
+struct Writer<'s, 'o> {
+    schema: &'s Schema,
+    options: &'s JsonOut,
+    out: &'o mut Vec<u8>,
+    depth: u32,
+}
+
+impl<'s> Writer<'s, '_> {
+    /// A message in its own JSON form: mostly an object.
+    fn message<'a>(&mut self, id: MessageId, wire: &'a [u8], scratch: &mut Vec<Occurrence<'a>>) -> Outcome {
+        let table = self.schema.message_table(id);
+        if self.depth >= MAX_DEPTH {
+            return Err(Fault::TooDeep.into());
+        }
+        self.depth += 1;
+        let base = scratch.len();
+        read_level(self.schema, table, wire, scratch)?;
+        if matches!(table.special, Special::None | Special::Empty) {
+            self.object(table, base, scratch)?;
+        } else {
+            self.well_known(table, base, scratch)?;
+        }
+        scratch.truncate(base);
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn object<'a>(&mut self, table: &'s MessageTable, base: usize, scratch: &mut Vec<Occurrence<'a>>) -> Outcome {
+        let start = self.out.len();
+        self.members(table, base, scratch)?;
+        // Every member begins with a comma; the first one's is the brace.
+        match self.out.get_mut(start) {
+            Some(comma) => *comma = b'{',
+            None => self.out.push(b'{'),
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    /// The members of an object, each with a comma before it.
+    fn members<'a>(&mut self, table: &'s MessageTable, base: usize, scratch: &mut Vec<Occurrence<'a>>) -> Outcome {
+        let end = scratch.len();
+        let mut at = base;
+        let mut next_field = 0;
+        while at < end {
+            let index = scratch[at].field;
+            let mut next = at + 1;
+            while next < end && scratch[next].field == index {
+                next += 1;
+            }
+            let field = &table.fields[usize::from(index)];
+            if self.options.defaults {
+                self.defaults(&table.fields[next_field..usize::from(index)]);
+                next_field = usize::from(index) + 1;
+            }
+            self.member(field, at..next, scratch).map_err(|error| error.in_field(&field.json_name))?;
+            at = next;
+        }
+        if self.options.defaults {
+            self.defaults(&table.fields[next_field..]);
+        }
+        Ok(())
+    }
+
+    /// A key and its value, unless the value says no more than absence.
+    #[inline]
+    fn member<'a>(
+        &mut self,
+        field: &'s FieldTable,
+        at: Range<usize>,
+        scratch: &mut Vec<Occurrence<'a>>,
+    ) -> Outcome {
+        let start = self.out.len();
+        self.out.extend_from_slice(&field.key);
+        match field.shape {
+            Shape::Singular { presence: false } => {
+                let raw = scratch[at.end - 1].raw;
+                if !self.options.defaults && is_zero(field.kind, raw) {
+                    self.out.truncate(start);
+                    return Ok(());
+                }
+                self.scalar(field.kind, raw)
+            }
+            Shape::Repeated { .. } => {
+                self.list(field, at, scratch)?;
+                // Packed blocks may be empty.
+                if !self.options.defaults && self.out.ends_with(b"[]") && self.out.len() == start + field.key.len() + 2
+                {
+                    self.out.truncate(start);
+                }
+                Ok(())
+            }
+            Shape::Singular { presence: true } | Shape::Map { .. } => self.field_value(field, at, scratch),
+        }
+    }
+
+    fn field_value<'a>(
+        &mut self,
+        field: &'s FieldTable,
+        at: Range<usize>,
+        scratch: &mut Vec<Occurrence<'a>>,
+    ) -> Outcome {
+        match field.shape {
+            Shape::Singular { .. } => match field.kind {
+                Kind::Message(id) => match scratch[at.clone()] {
+                    [Occurrence { raw: Raw::Bytes(wire), .. }] => self.message(id, wire, scratch),
+                    _ => self.message(id, &joined(&scratch[at]), &mut Vec::new()),
+                },
+                kind => self.scalar(kind, scratch[at.end - 1].raw),
+            },
+            Shape::Repeated { .. } => self.list(field, at, scratch),
+            Shape::Map { key, entry } => self.map(key, field.kind, entry, at, scratch),
+        }
+    }
+
+    fn list<'a>(&mut self, field: &'s FieldTable, at: Range<usize>, scratch: &mut Vec<Occurrence<'a>>) -> Outcome {
+        let start = self.out.len();
+        if let Kind::Message(id) = field.kind {
+            for (position, index) in at.enumerate() {
+                self.out.push(b',');
+                if let Raw::Bytes(wire) = scratch[index].raw {
+                    self.message(id, wire, scratch).map_err(|error| error.at_index(position))?;
+                }
+            }
+        } else {
+            let schema = self.schema;
+            for occurrence in &scratch[at] {
+                elements(schema, field, occurrence.raw, |element| {
+                    self.out.push(b',');
+                    self.scalar(field.kind, element)
+                })?;
+            }
+        }
+        match self.out.get_mut(start) {
+            Some(comma) => *comma = b'[',
+            None => self.out.push(b'['),
+        }
+        self.out.push(b']');
+        Ok(())
+    }
+
+    /// Of entries with the same key the last one counts. They are written in the order of their keys,
+    /// because their order on the wire means nothing and differs from call to call.
+    fn map<'a>(
+        &mut self,
+        key_kind: Kind,
+        kind: Kind,
+        entry: MessageId,
+        at: Range<usize>,
+        scratch: &mut Vec<Occurrence<'a>>,
+    ) -> Outcome {
+        if self.depth >= MAX_DEPTH {
+            return Err(Fault::TooDeep.into());
+        }
+        self.depth += 1;
+        let entries = super::map::entries(self.schema, key_kind, entry, &scratch[at])?;
+        let start = self.out.len();
+        for (key, values) in &entries {
+            self.out.push(b',');
+            push_map_key(self.out, key);
+            self.out.push(b':');
+            match (kind, values.as_slice()) {
+                (Kind::Message(id), parts) => self.message(id, &joined(parts), &mut Vec::new()),
+                (_, [.., last]) => self.scalar(kind, last.raw),
+                (_, []) => self.zero(kind),
+            }
+            .map_err(|error| error.in_field("[…]"))?;
+        }
+        match self.out.get_mut(start) {
+            Some(comma) => *comma = b'{',
+            None => self.out.push(b'{'),
+        }
+        self.out.push(b'}');
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Fields that stand nowhere on the wire, for those who want to see every field.
+    fn defaults(&mut self, fields: &'s [FieldTable]) {
+        for field in fields {
+            let empty: &[u8] = match field.shape {
+                Shape::Singular { presence: true } => continue,
+                Shape::Singular { presence: false } => b"",
+                Shape::Repeated { .. } => b"[]",
+                Shape::Map { .. } => b"{}",
+            };
+            self.out.extend_from_slice(&field.key);
+            self.out.extend_from_slice(empty);
+            if empty.is_empty() {
+                self.default_scalar(field);
+            }
+        }
+    }
+}
+
+/// Whether the value is the one that absence stands for.
+#[inline]
+fn is_zero(kind: Kind, raw: Raw<'_>) -> bool {
+    match raw {
+        // 32-bit kinds and `bool` don't see all bits of the varint.
+        Raw::Varint(value) => match kind {
+            Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Bool => value == 0,
+            _ => value.trailing_zeros() >= 32,
+        },
+        Raw::Fixed32(value) => value == 0,
+        Raw::Fixed64(value) => value == 0,
+        Raw::Bytes(value) => value.is_empty(),
+    }
+}

@@ -1,0 +1,132 @@
+use crate::message::wire::{Fault, Outcome};
+
+/// Appends `text` with quotes around it, escaping only what JSON requires.
+pub(crate) fn push_json_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    push_escaped(out, text.as_bytes());
+    out.push(b'"');
+}
+
+/// The same for bytes that must prove to be UTF-8 first.
+#[inline]
+pub(super) fn push_wire_string(out: &mut Vec<u8>, bytes: &[u8]) -> Outcome {
+    match plain(bytes) {
+        Plain::Yes => {
+            out.push(b'"');
+            out.extend_from_slice(bytes);
+            out.push(b'"');
+            Ok(())
+        }
+        Plain::AsciiToEscape => {
+            out.push(b'"');
+            push_escaped(out, bytes);
+            out.push(b'"');
+            Ok(())
+        }
+        Plain::Unknown => {
+            let text = std::str::from_utf8(bytes).map_err(|_| Fault::Utf8)?;
+            push_json_string(out, text);
+            Ok(())
+        }
+    }
+}
+
+enum Plain {
+    /// ASCII without anything to escape.
+    Yes,
+    AsciiToEscape,
+    /// Holds bytes that are not ASCII.
+    Unknown,
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// Looks at eight bytes at a time: most strings are plain and need no second look.
+#[inline]
+fn plain(bytes: &[u8]) -> Plain {
+    let mut special = 0;
+    let mut high = 0;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        special |= escapes_in(word);
+        high |= word;
+    }
+    for byte in rest {
+        special |= u64::from(needs_escape(*byte)) << 7;
+        high |= u64::from(*byte);
+    }
+    if high & HIGHS != 0 {
+        Plain::Unknown
+    } else if special & HIGHS == 0 {
+        Plain::Yes
+    } else {
+        Plain::AsciiToEscape
+    }
+}
+
+/// A high bit in every byte of `word` that is a control character, a quote or a backslash. Only exact
+/// for ASCII; for other bytes it may say yes.
+#[inline]
+fn escapes_in(word: u64) -> u64 {
+    let control = word.wrapping_sub(ONES * 0x20);
+    let quote = (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
+    let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+    (control | quote | backslash) & HIGHS
+}
+
+#[inline]
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
+        let (before, from) = rest.split_at(at);
+        out.extend_from_slice(before);
+        let Some((byte, after)) = from.split_first() else { break };
+        rest = after;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            control => {
+                out.extend_from_slice(b"\\u00");
+                out.push(HEX[usize::from(control >> 4)]);
+                out.push(HEX[usize::from(control & 15)]);
+            }
+        }
+    }
+    out.extend_from_slice(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_comes_back_from_a_json_parser() {
+        for code in 0..=0x800_u32 {
+            for padding in 0..9 {
+                let character = char::from_u32(code).unwrap();
+                let text = format!("{}{character}tail of it", "x".repeat(padding));
+                let mut out = Vec::new();
+                push_wire_string(&mut out, text.as_bytes()).unwrap();
+                assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_bytes_that_are_not_utf8() {
+        assert!(push_wire_string(&mut Vec::new(), b"abc\xff").is_err());
+        assert!(push_wire_string(&mut Vec::new(), b"\xed\xa0\x80").is_err());
+    }
+}
