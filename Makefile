@@ -67,7 +67,7 @@ proto: ## Check the contracts
 .PHONY: deps
 deps: ## Check the dependencies: none unused, none banned, known licences and sources
 	.ci/tool cargo-machete
-	.ci/tool cargo-deny --all-features check bans licenses sources
+	.ci/tool cargo-deny --locked --all-features check --hide-inclusion-graph bans licenses sources
 
 .PHONY: lint
 lint: ## Check the code with clippy
