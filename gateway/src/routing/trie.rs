@@ -79,10 +79,10 @@ impl<T> Node<T> {
     }
 }
 
-/// The search for the route of one request: depth first, the most specific child first.
+/// The search for the route of one request: depth first, the most specific child first, back where none takes it.
 ///
-/// It comes to a node only by the one way that leads there, so it visits none twice: the worst path costs two nodes
-/// for each node whose literals it shares, however it and the templates are made.
+/// Only one way leads to a node, so none is visited twice, however templates and path are made: a search costs at most
+/// the nodes whose literals the path shares, and goes no deeper than the longest template.
 pub(super) struct Search<'t, 'q> {
     method: &'q Method,
     /// What stands behind the last colon of the last segment, decoded.

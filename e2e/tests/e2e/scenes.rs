@@ -1,0 +1,42 @@
+//! The lessons hold.
+
+use std::path::Path;
+
+use e2e::demo::tour::{SCENES, stage};
+use e2e::scene::{play, read, read_all};
+
+use crate::stand::setup;
+
+/// Each scene changes the shop a little; they are written so that they don't mind each other, and one shop does for all.
+#[tokio::test]
+async fn every_lesson_ends_as_it_says() {
+    let bed = setup().start().await;
+    let folder = bed.folder().join("stage");
+    std::fs::create_dir(&folder).unwrap();
+    let stage = stage(bed.ports(), Path::new(env!("CARGO_BIN_EXE_demo")), folder);
+    let mut failed = Vec::new();
+    for scene in read_all(Path::new(SCENES)).unwrap() {
+        let watch = |_: &_, outcome: &e2e::scene::Outcome| {
+            if !outcome.wrong.is_empty() {
+                failed.push(format!("{}: {}\n{}\n{:#?}", scene.name, outcome.command, outcome.printed, outcome.wrong));
+            }
+        };
+        play(&scene, &stage, watch).await.unwrap();
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+#[test]
+fn every_lesson_points_to_a_chapter() {
+    let book = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../gateway/docs"));
+    for scene in read_all(Path::new(SCENES)).unwrap() {
+        let chapter = book.join(&scene.chapter);
+        assert!(chapter.is_file(), "{} points to {}, which is not there", scene.name, chapter.display());
+    }
+}
+
+#[test]
+fn a_lesson_that_is_none_is_refused_with_its_file() {
+    let error = read(Path::new("/nowhere/99-nothing.toml")).unwrap_err().to_string();
+    assert!(error.contains("99-nothing.toml"), "{error}");
+}

@@ -1,0 +1,5 @@
+//! The user service.
+
+fn main() -> std::process::ExitCode {
+    user::main(std::env::args_os())
+}

@@ -1,0 +1,134 @@
+//! Logging in, what a token says, and the keys it can be checked with.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use jiff::SignedDuration;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tonic::Code;
+
+use crate::{Bench, fields, login};
+
+/// The head and the JWK set of the service's answer to a plain HTTP/1.1 request.
+async fn published(bench: &Bench) -> (String, JwkSet) {
+    let mut stream = TcpStream::connect(bench.service.address).await.unwrap();
+    let request = "GET /.well-known/jwks.json HTTP/1.1\r\nhost: user\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), serde_json::from_str(body).unwrap())
+}
+
+/// The claims, if one of the keys fits. Time is not looked at: the bench has its own.
+fn verified(token: &str, keys: &JwkSet) -> Option<Value> {
+    let kid = decode_header(token).unwrap().kid.unwrap();
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.set_issuer(&["https://shop.example"]);
+    validation.set_audience(&["gateway"]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    validation.validate_exp = false;
+    let key = DecodingKey::from_jwk(keys.find(&kid)?).unwrap();
+    Some(decode::<Value>(token, &key, &validation).unwrap().claims)
+}
+
+fn rotate(bench: &Bench) {
+    let database = bench.folder.path().join("user.db").into_os_string();
+    let arguments = ["user".into(), "--rotate-key".into(), OsString::from("--database"), database];
+    let code = std::thread::spawn(|| user::main(arguments)).join().unwrap();
+    assert_eq!(code, ExitCode::SUCCESS);
+}
+
+#[tokio::test]
+async fn a_token_says_who_and_for_how_long() {
+    let bench = Bench::start().await;
+    let answer = bench.login("root@example.com", "correct-horse").await.unwrap();
+    let claims = verified(&answer.access_token, &published(&bench).await.1).unwrap();
+    let now = bench.clock.now().as_second();
+    assert_eq!(claims["sub"], "1");
+    assert_eq!(claims["roles"], serde_json::json!(["admin"]));
+    assert_eq!((claims["iat"].as_i64(), claims["nbf"].as_i64()), (Some(now), Some(now)));
+    assert_eq!(claims["exp"].as_i64(), Some(now + 900));
+    assert!(claims["jti"].is_string());
+    assert_eq!(answer.token_type, "Bearer");
+    assert_eq!(answer.expires_at.unwrap().seconds, now + 900);
+}
+
+#[tokio::test]
+async fn every_seeded_user_can_log_in() {
+    let bench = Bench::start().await;
+    for email in ["root@example.com", "ada@example.com", "bob@example.com", "ADA@EXAMPLE.COM"] {
+        bench.login(email, "correct-horse").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_email_and_a_wrong_password_look_the_same() {
+    let bench = Bench::start().await;
+    let password = bench.login("ada@example.com", "wrong-horse").await.unwrap_err();
+    let email = bench.login("nobody@example.com", "correct-horse").await.unwrap_err();
+    assert_eq!(password.code(), Code::Unauthenticated);
+    assert_eq!((password.code(), password.message()), (email.code(), email.message()));
+    assert_eq!(password.details(), email.details());
+}
+
+#[tokio::test]
+async fn refuses_a_login_without_email_or_password() {
+    let bench = Bench::start().await;
+    assert_eq!(fields(&bench.login("", "").await.unwrap_err()), ["email", "password"]);
+    let long = "x".repeat(257);
+    assert_eq!(fields(&bench.login("ada@example.com", &long).await.unwrap_err()), ["password"]);
+}
+
+#[tokio::test]
+async fn many_logins_at_once_wait_for_their_turn() {
+    let bench = Bench::start().await;
+    let logins: Vec<_> = (0..8)
+        .map(|_| {
+            let channel = bench.channel.clone();
+            tokio::spawn(async move { login(&channel, "ada@example.com", "correct-horse").await })
+        })
+        .collect();
+    for one in logins {
+        one.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_keys_are_published_over_http_1_and_may_be_cached() {
+    let bench = Bench::start().await;
+    let (head, keys) = published(&bench).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(head.contains("cache-control: public, max-age=60"), "{head}");
+    assert_eq!(keys.keys.len(), 1);
+    let private = serde_json::to_value(&keys).unwrap();
+    assert!(private["keys"][0].get("d").is_none());
+}
+
+#[tokio::test]
+async fn replicas_sign_with_the_same_key() {
+    let bench = Bench::start().await;
+    let (_replica, there) = bench.replica().await;
+    let token = login(&there, "ada@example.com", "correct-horse").await.unwrap().access_token;
+    assert_eq!(verified(&token, &published(&bench).await.1).unwrap()["sub"], "123");
+}
+
+#[tokio::test]
+async fn after_a_rotation_old_tokens_can_be_checked_until_they_expire() {
+    let bench = Bench::start().await;
+    let before = bench.login("ada@example.com", "correct-horse").await.unwrap().access_token;
+    rotate(&bench);
+    let after = bench.login("ada@example.com", "correct-horse").await.unwrap().access_token;
+    assert_ne!(decode_header(&before).unwrap().kid, decode_header(&after).unwrap().kid);
+
+    let (_, keys) = published(&bench).await;
+    assert!(verified(&before, &keys).is_some() && verified(&after, &keys).is_some());
+
+    bench.clock.advance(SignedDuration::from_mins(17));
+    let (_, keys) = published(&bench).await;
+    assert!(verified(&before, &keys).is_none() && verified(&after, &keys).is_some());
+}
