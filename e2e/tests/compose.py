@@ -171,6 +171,13 @@ def a_restart_forgets_nothing(shop: Shop, order: str) -> None:
     must(confirmed(shop, order, shop.login()), "the order is confirmed after a restart")
 
 
+def any_shop_is_this_shop(shop: Shop) -> None:
+    """The end-to-end tests that look from outside only, against these containers."""
+    line = ["cargo", "test", "--workspace", "--locked", "--quiet", "--test", "e2e", "any_shop"]
+    done = subprocess.run(line, cwd=ROOT, env=shop.env | {"E2E_TARGET": f"http://127.0.0.1:{shop.port}"}, check=False)
+    must(done.returncode == 0, "the end-to-end tests of any shop pass")
+
+
 def nothing_is_left() -> None:
     mine = f"label=com.docker.compose.project={PROJECT}"
     for kind in ("container", "volume", "network", "image"):
@@ -192,6 +199,7 @@ def play(shop: Shop) -> None:
     step("everything starts", shop.compose, "up", "--detach", "--wait")
     step("everything is up, and may do no more than it needs", everything_is_up, shop)
     order = step("an order is paid", an_order_is_paid, shop)
+    step("the end-to-end tests of any shop pass", any_shop_is_this_shop, shop)
     step("one service down is one service down", one_service_down_is_one_service_down, shop, order)
     step("a restart forgets nothing", a_restart_forgets_nothing, shop, order)
 
