@@ -77,11 +77,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-async fn run(file: &Path, config: &Config, compiled: Compiled, memory: Memory) -> Result<(), String> {
+async fn run(
+    file: &Path,
+    config: &Config,
+    compiled: Compiled,
+    memory: Memory,
+) -> Result<(), String> {
     monitoring::log_to_stderr(config.monitoring.log);
     let listener = bind("listener.address", &config.listener.address.value).await?;
     let admin_listener = bind("admin.address", &config.admin.address.value).await?;
-    let monitor = Monitor::new(config.monitoring.log).map_err(|error| format!("the log can't be started: {error}"))?;
+    let monitor = Monitor::new(config.monitoring.log)
+        .map_err(|error| format!("the log can't be started: {error}"))?;
     let monitor = Arc::new(monitor);
     let door = Arc::new(Door::open(compiled, Arc::clone(&monitor)));
     tracing::info!(
@@ -91,11 +97,14 @@ async fn run(file: &Path, config: &Config, compiled: Compiled, memory: Memory) -
     );
 
     let stop = CancellationToken::new();
-    let operators = tokio::spawn(admin::serve(admin_listener, Arc::clone(&door), stop.child_token()));
+    let operators =
+        tokio::spawn(admin::serve(admin_listener, Arc::clone(&door), stop.child_token()));
     let clients_stop = CancellationToken::new();
     let clients = tokio::spawn(server::serve(listener, Arc::clone(&door), clients_stop.clone()));
 
-    until_told_to_stop(file, &door, memory).await.map_err(|error| format!("signals can't be received: {error}"))?;
+    until_told_to_stop(file, &door, memory)
+        .await
+        .map_err(|error| format!("signals can't be received: {error}"))?;
     tracing::info!("draining");
     door.drain();
     clients_stop.cancel();
@@ -142,15 +151,22 @@ fn reload(file: &Path, door: &Door, memory: &mut Memory) {
 async fn bind(setting: &str, address: &str) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("{setting}: {address} is in use by another process: stop it, or choose another port")
+            format!(
+                "{setting}: {address} is in use by another process: stop it, or choose another port"
+            )
         }
         _ => format!("{setting}: {address} can't be listened on: {error}"),
     })
 }
 
 async fn probe(config: &Config) -> ExitCode {
-    let address = config.admin.address.value.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).tls_certs_only([]).build();
+    let address =
+        config.admin.address.value.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(2))
+        .tls_certs_only([])
+        .build();
     let Ok(client) = client else { return ExitCode::FAILURE };
     match client.get(format!("http://{address}/readyz")).send().await {
         Ok(answer) if answer.status().is_success() => ExitCode::SUCCESS,

@@ -83,27 +83,39 @@ impl GatewayError {
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
             Self::Insane { status, allow, .. } => {
-                let code = if *status == StatusCode::BAD_REQUEST { Code::InvalidArgument } else { Code::Unimplemented };
+                let code = if *status == StatusCode::BAD_REQUEST {
+                    Code::InvalidArgument
+                } else {
+                    Code::Unimplemented
+                };
                 let headers = allow.iter().map(|methods| (ALLOW, methods.clone())).collect();
                 Verdict { headers, ..self.client(None, *status, code) }
             }
             Self::Routing(error) => self.routing(error),
             Self::UnknownRpc => self.client(None, StatusCode::NOT_FOUND, Code::Unimplemented),
             Self::Authentication(error) => self.authentication(error),
-            Self::Authorization(Denied::NeedsAuthentication) => {
-                unauthenticated(self.client(None, StatusCode::UNAUTHORIZED, Code::Unauthenticated), authentication::CHALLENGE)
+            Self::Authorization(Denied::NeedsAuthentication) => unauthenticated(
+                self.client(None, StatusCode::UNAUTHORIZED, Code::Unauthenticated),
+                authentication::CHALLENGE,
+            ),
+            Self::Authorization(Denied::Forbidden) => {
+                self.client(None, StatusCode::FORBIDDEN, Code::PermissionDenied)
             }
-            Self::Authorization(Denied::Forbidden) => self.client(None, StatusCode::FORBIDDEN, Code::PermissionDenied),
-            Self::Timeout(_) => self.client(Some("invalid-timeout"), StatusCode::BAD_REQUEST, Code::InvalidArgument),
+            Self::Timeout(_) => {
+                self.client(Some("invalid-timeout"), StatusCode::BAD_REQUEST, Code::InvalidArgument)
+            }
             Self::Transcoding(error) => self.transcoding(error),
             Self::Call(call::Error::Upstream(error)) => upstream(error),
-            Self::Call(call::Error::Unserved(_) | call::Error::Unspeakable(_)) | Self::Panicked => verdict(
-                None,
-                StatusCode::INTERNAL_SERVER_ERROR,
-                Code::Internal,
-                Origin::Gateway,
-                "the gateway failed on this request; its log says why under the request id".to_owned(),
-            ),
+            Self::Call(call::Error::Unserved(_) | call::Error::Unspeakable(_)) | Self::Panicked => {
+                verdict(
+                    None,
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    Code::Internal,
+                    Origin::Gateway,
+                    "the gateway failed on this request; its log says why under the request id"
+                        .to_owned(),
+                )
+            }
         }
     }
 
@@ -141,7 +153,10 @@ impl GatewayError {
             _ => "invalid-token",
         };
         let challenge = error.challenge().unwrap_or(authentication::CHALLENGE);
-        unauthenticated(self.client(Some(row), StatusCode::UNAUTHORIZED, Code::Unauthenticated), challenge)
+        unauthenticated(
+            self.client(Some(row), StatusCode::UNAUTHORIZED, Code::Unauthenticated),
+            challenge,
+        )
     }
 
     fn transcoding(&self, error: &transcoding::Error) -> Verdict {
@@ -151,11 +166,15 @@ impl GatewayError {
             E::Body(UnreadableBody::TooLarge) => {
                 self.client(None, StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted)
             }
-            E::Body(UnreadableBody::TooSlow) => self.client(None, StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded),
+            E::Body(UnreadableBody::TooSlow) => {
+                self.client(None, StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded)
+            }
             E::Body(UnreadableBody::Broken(_)) | E::Frame(_) => bad("invalid-body"),
             E::Header(_) => bad("invalid-header"),
             E::UnexpectedBody => bad("unexpected-body"),
-            E::MediaType => self.client(None, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument),
+            E::MediaType => {
+                self.client(None, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument)
+            }
             E::Json(json) => Verdict {
                 detail: format!("the body is not valid: {json}"),
                 details: violation(json.path(), &json.reason()),
@@ -187,7 +206,13 @@ impl GatewayError {
     }
 }
 
-fn verdict(row: Option<&'static str>, status: StatusCode, code: Code, origin: Origin, detail: String) -> Verdict {
+fn verdict(
+    row: Option<&'static str>,
+    status: StatusCode,
+    code: Code,
+    origin: Origin,
+    detail: String,
+) -> Verdict {
     Verdict {
         row,
         status,
@@ -241,7 +266,9 @@ fn service(status: &Status) -> Verdict {
     let code = status.code();
     let inside = matches!(code, Code::Internal | Code::Unknown | Code::DataLoss);
     let origin = match code {
-        Code::Unavailable | Code::DeadlineExceeded | Code::Unimplemented | Code::Cancelled => Origin::Upstream,
+        Code::Unavailable | Code::DeadlineExceeded | Code::Unimplemented | Code::Cancelled => {
+            Origin::Upstream
+        }
         _ if inside => Origin::Upstream,
         _ => Origin::Client,
     };
@@ -252,7 +279,11 @@ fn service(status: &Status) -> Verdict {
         details: if inside { Bytes::new() } else { Bytes::copy_from_slice(status.details()) },
         ..verdict(None, http_status(code), code, origin, message.to_owned())
     };
-    if code == Code::Unauthenticated { unauthenticated(verdict, authentication::CHALLENGE) } else { verdict }
+    if code == Code::Unauthenticated {
+        unauthenticated(verdict, authentication::CHALLENGE)
+    } else {
+        verdict
+    }
 }
 
 /// The HTTP status of a canonical code (google/rpc/code.proto).
@@ -260,7 +291,9 @@ fn http_status(code: Code) -> StatusCode {
     match code {
         Code::Ok => StatusCode::OK,
         Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
-        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => {
+            StatusCode::BAD_REQUEST
+        }
         Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,

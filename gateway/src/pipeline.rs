@@ -57,7 +57,11 @@ enum Destination<'a> {
 
 impl Pipeline {
     /// Answers a request. Failures are answers too.
-    pub(crate) async fn handle<B>(&self, request: Request<B>, journey: &mut Journey) -> Response<Body>
+    pub(crate) async fn handle<B>(
+        &self,
+        request: Request<B>,
+        journey: &mut Journey,
+    ) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes>,
         B::Error: Into<BoxError>,
@@ -70,7 +74,12 @@ impl Pipeline {
     }
 
     /// Answers with a failure, and notes it in the journey.
-    pub(crate) fn refuse(&self, dialect: Dialect, error: &GatewayError, journey: &mut Journey) -> Response<Body> {
+    pub(crate) fn refuse(
+        &self,
+        dialect: Dialect,
+        error: &GatewayError,
+        journey: &mut Journey,
+    ) -> Response<Body> {
         let verdict = error.verdict();
         journey.code = verdict.code;
         journey.origin = Some(verdict.origin);
@@ -119,7 +128,11 @@ impl Pipeline {
         Ok(answer)
     }
 
-    fn find<'a>(&'a self, dialect: Dialect, parts: &'a Parts) -> Result<Destination<'a>, GatewayError> {
+    fn find<'a>(
+        &'a self,
+        dialect: Dialect,
+        parts: &'a Parts,
+    ) -> Result<Destination<'a>, GatewayError> {
         let path = parts.uri.path();
         if dialect == Dialect::Grpc {
             let target = self.methods.get(path).ok_or(GatewayError::UnknownRpc)?;

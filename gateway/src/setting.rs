@@ -6,24 +6,24 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 
 /// A value together with the line it stands on.
-pub type Spanned<T> = serde_saphyr::Spanned<T>;
+pub(crate) type Spanned<T> = serde_saphyr::Spanned<T>;
 
 /// One mistake in a configuration: where it is, what is wrong, what to do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The line in the file, counted from 1; 0 when no line can be named.
-    pub line: u64,
+    pub(crate) line: u64,
     /// The column, counted from 1.
-    pub column: u64,
+    pub(crate) column: u64,
     /// The path of the setting, for example `authorization.access`.
-    pub path: String,
+    pub(crate) path: String,
     /// What is wrong and what to do, as one sentence.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Problem {
     /// A mistake in the value of the setting at `path`.
-    pub fn at<T>(value: &Spanned<T>, path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn at<T>(value: &Spanned<T>, path: impl Into<String>, message: impl Into<String>) -> Self {
         let (line, column) = (value.referenced.line(), value.referenced.column());
         Self { line, column, path: path.into(), message: message.into() }
     }
@@ -40,16 +40,16 @@ impl fmt::Display for Problem {
 
 /// A length of time, written as a whole number and its unit: `250ms`, `5s`, `15m`, `24h`. Never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Period(Duration);
+pub(crate) struct Period(Duration);
 
 impl Period {
     /// A period of whole seconds, for defaults.
-    pub const fn seconds(seconds: u64) -> Self {
+    pub(crate) const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 
     /// The period as a duration.
-    pub const fn duration(self) -> Duration {
+    pub(crate) const fn duration(self) -> Duration {
         self.0
     }
 

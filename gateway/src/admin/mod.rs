@@ -12,7 +12,11 @@ use tokio_util::sync::CancellationToken;
 use crate::server::Door;
 
 /// Serves operators until `stop`.
-pub(crate) async fn serve(listener: TcpListener, door: Arc<Door>, stop: CancellationToken) -> std::io::Result<()> {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    door: Arc<Door>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     axum::serve(listener, router(door)).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
@@ -27,5 +31,9 @@ async fn healthz() -> &'static str {
 
 /// Requests may come.
 async fn readyz(State(door): State<Arc<Door>>) -> (StatusCode, &'static str) {
-    if door.ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
+    if door.ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    }
 }

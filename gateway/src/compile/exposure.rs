@@ -53,7 +53,14 @@ pub(super) fn compile(
     let access = config.authorization.read(problems);
     refuse_forgotten(config, schema, upstreams, problems);
 
-    let mut compiler = Compiler { upstreams, problems, routes: Vec::new(), methods: HashMap::new(), rpcs: Rpcs::default(), exposed: Vec::new() };
+    let mut compiler = Compiler {
+        upstreams,
+        problems,
+        routes: Vec::new(),
+        methods: HashMap::new(),
+        rpcs: Rpcs::default(),
+        exposed: Vec::new(),
+    };
     for (rpc, access) in &access {
         compiler.expose(rpc, access, schema);
     }
@@ -64,9 +71,14 @@ pub(super) fn compile(
         Ok(routes) => Some(Exposure { routes, methods, rpcs, exposed }),
         Err(conflicts) => {
             for conflict in conflicts {
-                let later = lines.get(conflict.positions.1).and_then(|rpc| Some((rpc, access.get(rpc)?)));
+                let later =
+                    lines.get(conflict.positions.1).and_then(|rpc| Some((rpc, access.get(rpc)?)));
                 if let Some((rpc, line)) = later {
-                    problems.push(Problem::at(line, format!("authorization.access.{rpc}"), conflict.to_string()));
+                    problems.push(Problem::at(
+                        line,
+                        format!("authorization.access.{rpc}"),
+                        conflict.to_string(),
+                    ));
                 }
             }
             None
@@ -75,7 +87,12 @@ pub(super) fn compile(
 }
 
 /// An http rule without an access line may be a forgotten decision; nothing is exposed by accident.
-fn refuse_forgotten(config: &Config, schema: &Arc<Schema>, upstreams: &Upstreams, problems: &mut Vec<Problem>) {
+fn refuse_forgotten(
+    config: &Config,
+    schema: &Arc<Schema>,
+    upstreams: &Upstreams,
+    problems: &mut Vec<Problem>,
+) {
     for rpc in schema.methods() {
         let forgotten = upstreams.of(rpc.service()).is_some()
             && !config.authorization.access.contains_key(&rpc.name())
@@ -85,7 +102,12 @@ fn refuse_forgotten(config: &Config, schema: &Arc<Schema>, upstreams: &Upstreams
                 "`{}` has an http rule but no access line: add one (public, authenticated, role:<name>), or `internal` to hide it",
                 rpc.name()
             );
-            problems.push(Problem { line: 0, column: 0, path: "authorization.access".to_owned(), message });
+            problems.push(Problem {
+                line: 0,
+                column: 0,
+                path: "authorization.access".to_owned(),
+                message,
+            });
         }
     }
 }
@@ -102,16 +124,28 @@ struct Compiler<'a> {
 impl Compiler<'_> {
     fn expose(&mut self, id: &RpcId, line: &Spanned<Access>, schema: &Arc<Schema>) {
         let Some(rpc) = schema.method(id.as_str()) else {
-            return self.refuse(id, line, format!("the schema has no RPC `{id}`{}", nearest(id, schema)));
+            return self.refuse(
+                id,
+                line,
+                format!("the schema has no RPC `{id}`{}", nearest(id, schema)),
+            );
         };
         if line.value == Access::Internal {
             return;
         }
         let Some(upstream) = self.upstreams.of(rpc.service()) else {
-            return self.refuse(id, line, format!("no upstream serves `{}`: add it to the services of one", rpc.service()));
+            return self.refuse(
+                id,
+                line,
+                format!("no upstream serves `{}`: add it to the services of one", rpc.service()),
+            );
         };
         if rpc.client_streaming() {
-            return self.refuse(id, line, "an RPC whose requests are a stream can't be exposed: make it internal".to_owned());
+            return self.refuse(
+                id,
+                line,
+                "an RPC whose requests are a stream can't be exposed: make it internal".to_owned(),
+            );
         }
         let path = format!("/{id}");
         let Ok(path_and_query) = path.parse::<PathAndQuery>() else {
@@ -129,17 +163,25 @@ impl Compiler<'_> {
     fn route(&mut self, id: &RpcId, line: &Spanned<Access>, rpc: &RpcType, rule: &HttpRule) {
         let template = match Template::parse(&rule.template) {
             Ok(template) => template,
-            Err(error) => return self.refuse(id, line, format!("its http rule `{}`: {error}", rule.template)),
+            Err(error) => {
+                return self.refuse(id, line, format!("its http rule `{}`: {error}", rule.template));
+            }
         };
         let method: MethodPattern = match rule.method.parse() {
             Ok(method) => method,
-            Err(error) => return self.refuse(id, line, format!("its http rule `{}`: {error}", rule.template)),
+            Err(error) => {
+                return self.refuse(id, line, format!("its http rule `{}`: {error}", rule.template));
+            }
         };
         let variables: Vec<&str> = template.variables().iter().map(Variable::field_path).collect();
         match RestBinding::compile(rule, rpc, &variables) {
             Ok(binding) => {
                 self.list(format!("{method} {template}"), id, line);
-                self.routes.push(Route { method, template, target: target(id, line, Binding::Rest(binding)) });
+                self.routes.push(Route {
+                    method,
+                    template,
+                    target: target(id, line, Binding::Rest(binding)),
+                });
             }
             Err(mistakes) => {
                 for mistake in mistakes {

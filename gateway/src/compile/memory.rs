@@ -22,13 +22,21 @@ pub(crate) struct Memory {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { peers: HashMap::new(), key_sets: HashMap::new(), tokens: Arc::new(TokenCache::new(TOKENS)) }
+        Self {
+            peers: HashMap::new(),
+            key_sets: HashMap::new(),
+            tokens: Arc::new(TokenCache::new(TOKENS)),
+        }
     }
 }
 
 impl Memory {
     /// The connection of an upstream to an address.
-    pub(super) fn peer(&mut self, upstream: &str, address: &str) -> Result<Arc<Peer>, InvalidAddress> {
+    pub(super) fn peer(
+        &mut self,
+        upstream: &str,
+        address: &str,
+    ) -> Result<Arc<Peer>, InvalidAddress> {
         let key = (upstream.to_owned(), address.to_owned());
         if let Some(peer) = self.peers.get(&key) {
             return Ok(Arc::clone(peer));

@@ -42,7 +42,11 @@ pub(super) fn compile(
         for endpoint in &written.endpoints {
             let path = format!("upstreams.{name}.endpoints");
             if peers.iter().any(|peer: &Arc<Peer>| **peer.endpoint().address() == *endpoint.value) {
-                problems.push(Problem::at(endpoint, path, format!("`{}` is there twice", endpoint.value)));
+                problems.push(Problem::at(
+                    endpoint,
+                    path,
+                    format!("`{}` is there twice", endpoint.value),
+                ));
                 continue;
             }
             match memory.peer(name, &endpoint.value) {
@@ -51,8 +55,15 @@ pub(super) fn compile(
             }
         }
         if written.endpoints.is_empty() {
-            let message = "there is no endpoint: write at least one, such as http://127.0.0.1:50051".to_owned();
-            problems.push(Problem { line: 0, column: 0, path: format!("upstreams.{name}.endpoints"), message });
+            let message =
+                "there is no endpoint: write at least one, such as http://127.0.0.1:50051"
+                    .to_owned();
+            problems.push(Problem {
+                line: 0,
+                column: 0,
+                path: format!("upstreams.{name}.endpoints"),
+                message,
+            });
         }
         let upstream = Arc::new(Upstream::new(name, config.load_balancing.algorithm, peers));
         for service in &written.services {
@@ -64,8 +75,15 @@ pub(super) fn compile(
                     known.join(", ")
                 );
                 problems.push(Problem::at(service, path, message));
-            } else if upstreams.by_service.insert(service.value.clone(), Arc::clone(&upstream)).is_some() {
-                let message = format!("`{}` is served by another upstream already: it can have one", service.value);
+            } else if upstreams
+                .by_service
+                .insert(service.value.clone(), Arc::clone(&upstream))
+                .is_some()
+            {
+                let message = format!(
+                    "`{}` is served by another upstream already: it can have one",
+                    service.value
+                );
                 problems.push(Problem::at(service, path, message));
             }
         }

@@ -31,16 +31,26 @@ pub(super) fn interpolate(
                 None => (inner, None),
             };
             rest = behind;
-            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            if name.is_empty()
+                || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            {
                 refuse(format!("`{name}` is not the name of an environment variable"));
                 continue;
             }
             // As in a shell, `:-` stands in for an empty variable too.
             let set = variable(name).filter(|value| default.is_none() || !value.is_empty());
             match set.or(default) {
-                None => refuse(format!("the environment variable {name} is not set: set it or write ${{{name}:-default}}")),
-                Some(value) if value.contains(|c: char| c.is_control() || "\"'\\{}[]#&*!|>%@`,".contains(c)) => {
-                    refuse(format!("the value of {name} holds a character that YAML would read as syntax"));
+                None => refuse(format!(
+                    "the environment variable {name} is not set: set it or write ${{{name}:-default}}"
+                )),
+                Some(value)
+                    if value.contains(|c: char| {
+                        c.is_control() || "\"'\\{}[]#&*!|>%@`,".contains(c)
+                    }) =>
+                {
+                    refuse(format!(
+                        "the value of {name} holds a character that YAML would read as syntax"
+                    ));
                 }
                 Some(value) => result.push_str(&value),
             }
@@ -65,7 +75,9 @@ mod tests {
         let result = interpolate(text, variable, &mut problems);
         match expected {
             Ok(expected) => assert_eq!((result.as_str(), problems), (expected, vec![])),
-            Err(expected) => assert_eq!(problems.first().map(ToString::to_string).as_deref(), Some(expected)),
+            Err(expected) => {
+                assert_eq!(problems.first().map(ToString::to_string).as_deref(), Some(expected))
+            }
         }
     }
 
@@ -85,14 +97,25 @@ mod tests {
 
     #[test]
     fn says_where_a_variable_is_wrong() {
-        check("\na: ${NONE}", Err("2:4: (file): the environment variable NONE is not set: set it or write ${NONE:-default}"));
-        check("a: ${PORT", Err("1:4: (file): `${` is not closed: write ${NAME} or ${NAME:-default}"));
+        check(
+            "\na: ${NONE}",
+            Err(
+                "2:4: (file): the environment variable NONE is not set: set it or write ${NONE:-default}",
+            ),
+        );
+        check(
+            "a: ${PORT",
+            Err("1:4: (file): `${` is not closed: write ${NAME} or ${NAME:-default}"),
+        );
         check("a: ${A-B}", Err("1:4: (file): `A-B` is not the name of an environment variable"));
         check("a: ${}", Err("1:4: (file): `` is not the name of an environment variable"));
     }
 
     #[test]
     fn a_value_can_not_add_settings() {
-        check("a: ${EVIL}", Err("1:4: (file): the value of EVIL holds a character that YAML would read as syntax"));
+        check(
+            "a: ${EVIL}",
+            Err("1:4: (file): the value of EVIL holds a character that YAML would read as syntax"),
+        );
     }
 }

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::setting::{Problem, Spanned};
-use crate::{authentication, authorization, load_balancing, monitoring, resilience, transcoding, upstream};
+use crate::{
+    authentication, authorization, load_balancing, monitoring, resilience, transcoding, upstream,
+};
 
 /// A whole configuration file.
 #[derive(Debug)]

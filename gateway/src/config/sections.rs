@@ -30,7 +30,11 @@ impl<'a> Sections<'a> {
     /// Reads a section that may be left out.
     pub(super) fn optional<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> T {
         self.known.push(name);
-        if self.found.contains_key(name) { self.read(name).unwrap_or_default() } else { T::default() }
+        if self.found.contains_key(name) {
+            self.read(name).unwrap_or_default()
+        } else {
+            T::default()
+        }
     }
 
     /// Reads a section that must be there.
@@ -50,7 +54,8 @@ impl<'a> Sections<'a> {
     pub(super) fn refuse_others(&mut self) {
         for (name, section) in &self.found {
             if !self.known.contains(&name.as_str()) {
-                let message = format!("there is no such section; there are {}", self.known.join(", "));
+                let message =
+                    format!("there is no such section; there are {}", self.known.join(", "));
                 self.problems.push(Problem::at(section, name, message));
             }
         }

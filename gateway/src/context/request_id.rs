@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn takes_over_what_can_not_forge_a_log_line() {
-        let accepted = |value: &str| RequestId::accept(&HeaderValue::from_str(value).unwrap()).is_some();
+        let accepted =
+            |value: &str| RequestId::accept(&HeaderValue::from_str(value).unwrap()).is_some();
         assert!(accepted("a-Z-09") && accepted(&"x".repeat(64)));
         for wrong in ["", "a b", "a\"b", "a_b", "{}", &"x".repeat(65)] {
             assert!(!accepted(wrong), "{wrong}");

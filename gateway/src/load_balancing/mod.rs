@@ -51,8 +51,9 @@ impl Balancer {
         let count = self.endpoints.len();
         let start = self.turn.fetch_add(1, Ordering::Relaxed);
         // Starting one further each time makes both algorithms fair among equals.
-        let mut candidates =
-            (0..count).map(|offset| start.wrapping_add(offset) % count).filter(|&index| admits(index));
+        let mut candidates = (0..count)
+            .map(|offset| start.wrapping_add(offset) % count)
+            .filter(|&index| admits(index));
         let index = match self.algorithm {
             Algorithm::RoundRobin => candidates.next(),
             Algorithm::LeastRequests => candidates.min_by_key(|&index| {

@@ -23,7 +23,8 @@ fn parse(value: &str) -> Option<(String, &str)> {
         text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
     let mut parts = value.split('-');
-    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (version, trace, parent, flags) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let valid = version == "00"
         && hex(trace, 32)
         && hex(parent, 16)
@@ -49,13 +50,18 @@ mod tests {
         let (trace, header) = sent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00");
         assert_eq!(trace, "0af7651916cd43dd8448eb211c80319c");
         assert!(header.starts_with("00-0af7651916cd43dd8448eb211c80319c-"), "{header}");
-        assert!(!header.contains("b7ad6b7169203331") && header.ends_with("-00") && header.len() == 55, "{header}");
+        assert!(
+            !header.contains("b7ad6b7169203331") && header.ends_with("-00") && header.len() == 55,
+            "{header}"
+        );
     }
 
     #[test]
     fn anything_else_begins_a_trace() {
         for wrong in [
-            "", "00", "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-00",
+            "",
+            "00",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-00",
             "00-00000000000000000000000000000000-b7ad6b7169203331-00",
             "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-00",
             "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",

@@ -1,9 +1,9 @@
 //! Writes log lines on a thread of its own: a slow terminal or pipe must not stop requests.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 /// Lines that may wait. Beyond, lines are dropped and counted.
@@ -23,7 +23,9 @@ impl Writer {
         let (lines, receiver) = mpsc::sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&dropped);
-        let thread = thread::Builder::new().name("access-log".to_owned()).spawn(move || run(out, &receiver, &counted))?;
+        let thread = thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || run(out, &receiver, &counted))?;
         Ok(Self { lines, dropped, thread })
     }
 

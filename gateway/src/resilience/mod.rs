@@ -7,4 +7,6 @@ mod config;
 mod timeout;
 
 pub(crate) use config::Config;
-pub(crate) use timeout::{DeadlineExceeded, InvalidTimeout, client_timeout, timeout_header, within};
+pub(crate) use timeout::{
+    DeadlineExceeded, InvalidTimeout, client_timeout, timeout_header, within,
+};

@@ -24,7 +24,9 @@ pub(crate) async fn within<T>(
 
 /// The client's `Grpc-Timeout` is not one that gRPC knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the header grpc-timeout must be 1 to 8 digits and one of H, M, S, m, u, n, for example 500m")]
+#[error(
+    "the header grpc-timeout must be 1 to 8 digits and one of H, M, S, m, u, n, for example 500m"
+)]
 pub(crate) struct InvalidTimeout;
 
 /// The timeout a client asks for, if it does (gRPC over HTTP/2, `Timeout`: at most 8 digits and a unit).

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method};
 
 /// Which methods a route takes: the `pattern` of `google.api.HttpRule`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum MethodPattern {
+pub(crate) enum MethodPattern {
     /// Every method: the custom kind `*`.
     Any,
     /// This one.
@@ -17,7 +17,7 @@ pub enum MethodPattern {
 /// A custom kind that is no method.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an HTTP method; write one such as HEAD, or `*` for every method")]
-pub struct InvalidKind(String);
+pub(crate) struct InvalidKind(String);
 
 impl FromStr for MethodPattern {
     type Err = InvalidKind;
@@ -44,7 +44,7 @@ impl fmt::Display for MethodPattern {
 ///
 /// HEAD is there when GET is, and OPTIONS always.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allow(Vec<Method>);
+pub(crate) struct Allow(Vec<Method>);
 
 impl Allow {
     /// What a path takes whose routes take these methods.
@@ -59,13 +59,8 @@ impl Allow {
         Self(all)
     }
 
-    /// The methods themselves.
-    pub fn methods(&self) -> &[Method] {
-        &self.0
-    }
-
     /// The list as the value of `Allow`.
-    pub fn header(&self) -> HeaderValue {
+    pub(crate) fn header(&self) -> HeaderValue {
         HeaderValue::from_str(&self.to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("OPTIONS"))
     }

@@ -15,15 +15,14 @@ mod trie;
 #[cfg(test)]
 mod tests;
 
-pub use method::{Allow, InvalidKind, MethodPattern};
-pub use parse::{Fault, TemplateError};
-pub use percent::Undecodable;
-pub use table::{Conflict, Found, Match, Route, RouteTable};
-pub use template::{Template, Variable};
+pub(crate) use method::{Allow, MethodPattern};
+pub(crate) use percent::Undecodable;
+pub(crate) use table::{Found, Route, RouteTable};
+pub(crate) use template::{Template, Variable};
 
 /// Why a request has no route.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// No template matches the path: 404.
     #[error("no route matches the path; check its spelling, and that it does not end in a slash")]
     NotFound,

@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Why text can't be percent-decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Undecodable {
+pub(crate) enum Undecodable {
     /// A `%` without its two hexadecimal digits.
     #[error("a `%` is not followed by two hexadecimal digits; write %25 for a percent sign")]
     Triplet,

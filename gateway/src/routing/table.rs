@@ -7,18 +7,18 @@ use http::Method;
 
 use super::Error;
 use super::method::{Allow, MethodPattern};
-use super::template::{Template, Variable};
+use super::template::Template;
 use super::trie::{Leaf, Node, Search};
 
 /// A public rule: requests of this method and path lead there.
 #[derive(Clone, Debug)]
-pub struct Route<T> {
+pub(crate) struct Route<T> {
     /// The methods it takes.
-    pub method: MethodPattern,
+    pub(crate) method: MethodPattern,
     /// The paths it takes.
-    pub template: Template,
+    pub(crate) template: Template,
     /// What it leads to.
-    pub target: T,
+    pub(crate) target: T,
 }
 
 /// All routes, indexed by their segments.
@@ -41,7 +41,7 @@ pub struct Route<T> {
 /// **Cost.** One hash lookup for each segment and reading of it; templates that share the path's literals but have `*`
 /// in different places cost one more node each. It does not depend on how many other routes there are.
 #[derive(Debug)]
-pub struct RouteTable<T> {
+pub(crate) struct RouteTable<T> {
     root: Node<T>,
 }
 
@@ -50,22 +50,22 @@ pub struct RouteTable<T> {
 #[error(
     "`{method} {first}` and `{method} {second}` both match `{example}`; change or remove one of them"
 )]
-pub struct Conflict {
+pub(crate) struct Conflict {
     /// The method both take.
-    pub method: MethodPattern,
+    pub(crate) method: MethodPattern,
     /// The template of the one that was there.
-    pub first: Arc<str>,
+    pub(crate) first: Arc<str>,
     /// The template of the one that came later.
-    pub second: Arc<str>,
+    pub(crate) second: Arc<str>,
     /// Their places among the routes the table was to be made of, counted from 0.
-    pub positions: (usize, usize),
+    pub(crate) positions: (usize, usize),
     /// A request that both match, such as `GET /api/users/x`.
-    pub example: String,
+    pub(crate) example: String,
 }
 
 /// What a request leads to.
 #[derive(Debug)]
-pub enum Found<'t, 'p, T> {
+pub(crate) enum Found<'t, 'p, T> {
     /// A route.
     Route(Match<'t, 'p, T>),
     /// No route of its own, but the path exists and OPTIONS asks what it takes: 204 (RFC 9110, section 9.3.7).
@@ -77,25 +77,18 @@ pub enum Found<'t, 'p, T> {
 
 /// A route, and what the path says about the request.
 #[derive(Debug)]
-pub struct Match<'t, 'p, T> {
+pub(crate) struct Match<'t, 'p, T> {
     /// The route.
-    pub route: &'t Route<T>,
+    pub(crate) route: &'t Route<T>,
     /// The decoded value of each variable, in the order of [`Template::variables`].
-    pub values: Vec<Cow<'p, str>>,
-}
-
-impl<T> Match<'_, '_, T> {
-    /// The variables with their values.
-    pub fn captures(&self) -> impl Iterator<Item = (&Variable, &str)> {
-        self.route.template.variables().iter().zip(self.values.iter().map(|value| &**value))
-    }
+    pub(crate) values: Vec<Cow<'p, str>>,
 }
 
 impl<T> RouteTable<T> {
     /// Indexes the routes; their order is of no consequence.
     ///
     /// Fails with all conflicts: routes of the same method whose templates differ in nothing but the names of variables.
-    pub fn new(routes: impl IntoIterator<Item = Route<T>>) -> Result<Self, Vec<Conflict>> {
+    pub(crate) fn new(routes: impl IntoIterator<Item = Route<T>>) -> Result<Self, Vec<Conflict>> {
         let mut root = Node::new();
         let mut conflicts = Vec::new();
         for (position, route) in routes.into_iter().enumerate() {
@@ -107,7 +100,7 @@ impl<T> RouteTable<T> {
     }
 
     /// Finds the route of a request by its method and its path as it was sent, without the query.
-    pub fn find<'t, 'p>(
+    pub(crate) fn find<'t, 'p>(
         &'t self,
         method: &Method,
         path: &'p str,

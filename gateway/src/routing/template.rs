@@ -13,7 +13,7 @@ use super::{Error, Undecodable};
 ///
 /// It prints in canonical form: `{id=*}` as `{id}`, and literals percent-encoded where a path must encode them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Template {
+pub(crate) struct Template {
     text: Arc<str>,
     segments: Box<[Segment]>,
     variables: Box<[Variable]>,
@@ -33,7 +33,7 @@ pub(super) enum Segment {
 
 /// A part of the path that is a field of the request message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Variable {
+pub(crate) struct Variable {
     pub(super) field: Box<str>,
     /// How many segments of the template stand before it.
     pub(super) start: usize,
@@ -45,12 +45,12 @@ pub struct Variable {
 
 impl Variable {
     /// The field's path from the request message, for example `user.id`.
-    pub fn field_path(&self) -> &str {
+    pub(crate) fn field_path(&self) -> &str {
         &self.field
     }
 
     /// Whether it may hold more than one segment; then its value keeps `%2F` as it was written (`google.api.http`).
-    pub fn is_multi_segment(&self) -> bool {
+    pub(crate) fn is_multi_segment(&self) -> bool {
         self.open || self.length > 1
     }
 }
@@ -59,7 +59,7 @@ impl Template {
     /// Reads a template by the grammar of `google.api.http`.
     ///
     /// A colon in a literal is written `%3A`, because a bare one begins the verb.
-    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, TemplateError> {
         parse::parse(text)
     }
 
@@ -73,17 +73,12 @@ impl Template {
     }
 
     /// Its variables, from left to right.
-    pub fn variables(&self) -> &[Variable] {
+    pub(crate) fn variables(&self) -> &[Variable] {
         &self.variables
     }
 
     /// The canonical text.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The canonical text, shared.
-    pub fn text(&self) -> Arc<str> {
+    pub(crate) fn text(&self) -> Arc<str> {
         Arc::clone(&self.text)
     }
 

@@ -71,5 +71,7 @@ pub(super) fn serve(
         let door = Arc::clone(&door);
         async move { Ok::<_, Infallible>(exchange::exchange(&door, request, client.ip()).await) }
     });
-    builder.serve_connection(TokioIo::new(Box::pin(FirstBytes::new(stream, HEAD))), service).into_owned()
+    builder
+        .serve_connection(TokioIo::new(Box::pin(FirstBytes::new(stream, HEAD))), service)
+        .into_owned()
 }

@@ -35,7 +35,10 @@ impl Door {
     pub(crate) fn open(compiled: Compiled, monitor: Arc<Monitor>) -> Self {
         compiled.warmth.warm();
         Self {
-            current: ArcSwap::from_pointee(Current { pipeline: compiled.pipeline, warmth: compiled.warmth }),
+            current: ArcSwap::from_pointee(Current {
+                pipeline: compiled.pipeline,
+                warmth: compiled.warmth,
+            }),
             monitor,
             opened: Instant::now(),
             draining: AtomicBool::new(false),
@@ -45,7 +48,8 @@ impl Door {
     /// Replaces the pipeline; requests under way end with the one they began with.
     pub(crate) fn replace(&self, compiled: Compiled) {
         compiled.warmth.warm();
-        self.current.store(Arc::new(Current { pipeline: compiled.pipeline, warmth: compiled.warmth }));
+        self.current
+            .store(Arc::new(Current { pipeline: compiled.pipeline, warmth: compiled.warmth }));
     }
 
     /// Tells whoever asks that no new requests should come.

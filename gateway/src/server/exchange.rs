@@ -22,23 +22,25 @@ use crate::monitoring::{Monitor, trace_parent};
 use crate::transcoding::Dialect;
 
 /// Answers one request, whatever happens.
-pub(super) async fn exchange(door: &Door, request: Request<Incoming>, client: IpAddr) -> Response<RecordedBody> {
-    let mut record = Record { journey: begin(&request, client), monitor: Arc::clone(door.monitor()) };
+pub(super) async fn exchange(
+    door: &Door,
+    request: Request<Incoming>,
+    client: IpAddr,
+) -> Response<RecordedBody> {
+    let mut record =
+        Record { journey: begin(&request, client), monitor: Arc::clone(door.monitor()) };
     let journey = &mut record.journey;
     let pipeline = door.pipeline();
     let dialect = Dialect::of(request.headers());
     let head = request.method() == Method::HEAD;
 
     let (parts, body) = request.into_parts();
-    let mut answer = match sanity::check(&parts) {
-        Err(insane) => pipeline.refuse(dialect, &insane.into(), journey),
-        Ok(()) => {
-            let request = Request::from_parts(parts, body);
-            match AssertUnwindSafe(pipeline.handle(request, journey)).catch_unwind().await {
-                Ok(answer) => answer,
-                Err(_panic) => pipeline.refuse(dialect, &GatewayError::Panicked, journey),
-            }
-        }
+    let mut answer = if let Err(insane) = sanity::check(&parts) {
+        pipeline.refuse(dialect, &insane.into(), journey)
+    } else {
+        let request = Request::from_parts(parts, body);
+        let handled = AssertUnwindSafe(pipeline.handle(request, journey)).catch_unwind().await;
+        handled.unwrap_or_else(|_panic| pipeline.refuse(dialect, &GatewayError::Panicked, journey))
     };
 
     answer.headers_mut().insert("x-request-id", journey.request_id.header());
@@ -65,7 +67,11 @@ impl From<Insane> for GatewayError {
 }
 
 fn begin<B>(request: &Request<B>, client: IpAddr) -> Journey {
-    let id = request.headers().get("x-request-id").and_then(RequestId::accept).unwrap_or_else(RequestId::fresh);
+    let id = request
+        .headers()
+        .get("x-request-id")
+        .and_then(RequestId::accept)
+        .unwrap_or_else(RequestId::fresh);
     let trace = trace_parent(request.headers());
     Journey::begin(id, trace, client, request.method().clone(), request.uri().path().to_owned())
 }
@@ -107,14 +113,18 @@ impl HttpBody for RecordedBody {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut this = self.project();
         let frame = ready!(this.body.as_mut().poll_frame(cx));
         let journey = &mut this.record.journey;
         if let Some(Ok(frame)) = &frame {
             journey.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
         }
-        journey.complete = !matches!(frame, Some(Err(_))) && (frame.is_none() || this.body.is_end_stream());
+        journey.complete =
+            !matches!(frame, Some(Err(_))) && (frame.is_none() || this.body.is_end_stream());
         Poll::Ready(frame)
     }
 

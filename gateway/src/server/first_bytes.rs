@@ -36,7 +36,11 @@ impl<S> FirstBytes<S> {
 }
 
 impl<S: AsyncRead> AsyncRead for FirstBytes<S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.project();
         let before = buffer.filled().len();
         let Some(seen) = *this.seen else { return this.stream.poll_read(cx, buffer) };
@@ -54,7 +58,11 @@ impl<S: AsyncRead> AsyncRead for FirstBytes<S> {
 }
 
 impl<S: AsyncWrite> AsyncWrite for FirstBytes<S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.project().stream.poll_write(cx, bytes)
     }
 

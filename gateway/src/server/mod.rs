@@ -8,7 +8,6 @@ mod exchange;
 mod first_bytes;
 mod sanity;
 
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +55,9 @@ pub(crate) async fn serve(listener: TcpListener, door: Arc<Door>, stop: Cancella
     }
     drop(listener);
     if time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!(seconds = DRAIN.as_secs(), "some requests did not end in time and are cut off");
+        tracing::warn!(
+            seconds = DRAIN.as_secs(),
+            "some requests did not end in time and are cut off"
+        );
     }
 }

@@ -51,7 +51,8 @@ pub(super) fn render(reply: Reply, headers: HeaderMap) -> Response<Body> {
     // The status ends the body: after the messages, or instead of the one that failed.
     let end = stream::once(async { Err(Status::ok("")) });
     let frames = messages.chain(end).scan(false, |ended, item| {
-        let frame = (!*ended).then(|| item.map_or_else(|status| Frame::trailers(trailers(&status)), frame));
+        let frame =
+            (!*ended).then(|| item.map_or_else(|status| Frame::trailers(trailers(&status)), frame));
         *ended = frame.as_ref().is_none_or(Frame::is_trailers);
         async { frame.map(Ok::<_, BoxError>) }
     });
@@ -60,7 +61,8 @@ pub(super) fn render(reply: Reply, headers: HeaderMap) -> Response<Body> {
 
 /// Renders a verdict as an answer of trailers only.
 pub(super) fn refuse(verdict: &Verdict) -> Response<Body> {
-    let status = Status::with_details(verdict.code, verdict.detail.clone(), verdict.details.clone());
+    let status =
+        Status::with_details(verdict.code, verdict.detail.clone(), verdict.details.clone());
     answer(Empty::new().map_err(|never| match never {}).boxed_unsync(), trailers(&status))
 }
 
@@ -81,7 +83,8 @@ fn frame(message: Bytes) -> Frame<Bytes> {
 
 fn trailers(status: &Status) -> HeaderMap {
     let mut trailers = HeaderMap::new();
-    trailers.insert(HeaderName::from_static("grpc-status"), HeaderValue::from(status.code() as i32));
+    trailers
+        .insert(HeaderName::from_static("grpc-status"), HeaderValue::from(status.code() as i32));
     if status.code() != Code::Ok {
         let message = utf8_percent_encode(status.message(), MESSAGE).to_string();
         if let Ok(message) = HeaderValue::from_str(&message) {
@@ -102,10 +105,14 @@ mod tests {
 
     #[test]
     fn takes_exactly_one_uncompressed_message() {
-        let body = |bytes: &'static [u8]| unframe(Bytes::from_static(bytes)).map_err(|error| error.to_string());
+        let body = |bytes: &'static [u8]| {
+            unframe(Bytes::from_static(bytes)).map_err(|error| error.to_string())
+        };
         assert_eq!(body(b"\0\0\0\0\x02ab").unwrap(), "ab");
         assert_eq!(body(b"\0\0\0\0\0").unwrap(), "");
-        for wrong in [&b""[..], b"\0\0\0\0", b"\0\0\0\0\x03ab", b"\0\0\0\0\x01ab", b"\0\xff\xff\xff\xffab"] {
+        for wrong in
+            [&b""[..], b"\0\0\0\0", b"\0\0\0\0\x03ab", b"\0\0\0\0\x01ab", b"\0\xff\xff\xff\xffab"]
+        {
             assert!(body(wrong).unwrap_err().contains("length-prefixed"), "{wrong:?}");
         }
         assert!(body(b"\x01\0\0\0\x02ab").unwrap_err().contains("compressed"));
@@ -113,7 +120,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_is_framed_and_followed_by_its_status() {
-        let reply = Reply::Message { message: Bytes::from_static(b"ab"), metadata: HeaderMap::new() };
+        let reply =
+            Reply::Message { message: Bytes::from_static(b"ab"), metadata: HeaderMap::new() };
         let body = render(reply, HeaderMap::new()).into_body().collect().await.unwrap();
         assert_eq!(body.trailers().unwrap()["grpc-status"], "0");
         assert_eq!(body.to_bytes(), &b"\0\0\0\0\x02ab"[..]);
@@ -121,8 +129,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_that_fails_ends_with_the_failure() {
-        let items = [Ok(Bytes::from_static(b"a")), Err(Status::unavailable("100 % gone")), Ok(Bytes::from_static(b"b"))];
-        let reply = Reply::Stream { messages: stream::iter(items).boxed(), metadata: HeaderMap::new() };
+        let items = [
+            Ok(Bytes::from_static(b"a")),
+            Err(Status::unavailable("100 % gone")),
+            Ok(Bytes::from_static(b"b")),
+        ];
+        let reply =
+            Reply::Stream { messages: stream::iter(items).boxed(), metadata: HeaderMap::new() };
         let body = render(reply, HeaderMap::new()).into_body().collect().await.unwrap();
         let trailers = body.trailers().unwrap();
         assert_eq!(trailers["grpc-status"], "14");

@@ -11,9 +11,27 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Names that the gateway or the transport write themselves, or that must never reach a service.
 const RESERVED: &[&str] = &[
-    "authorization", "connection", "content-encoding", "content-length", "content-type", "cookie", "host",
-    "idempotency-key", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "set-cookie",
-    "te", "traceparent", "tracestate", "trailer", "transfer-encoding", "upgrade", "user-agent", "www-authenticate",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "host",
+    "idempotency-key",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "set-cookie",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "www-authenticate",
     "x-request-id",
 ];
 
@@ -21,7 +39,9 @@ const RESERVED: &[&str] = &[
 #[derive(Debug, Error)]
 pub(crate) enum InvalidHeader {
     /// The idempotency key is not one.
-    #[error("the header idempotency-key must be sent once, with 1 to 255 visible ASCII characters, bare or in double quotes")]
+    #[error(
+        "the header idempotency-key must be sent once, with 1 to 255 visible ASCII characters, bare or in double quotes"
+    )]
     IdempotencyKey,
 }
 
@@ -51,7 +71,10 @@ impl HeaderPolicy {
         match (keys.next(), keys.next()) {
             (None, _) => {}
             (Some(key), None) => {
-                metadata.insert(IDEMPOTENCY_KEY, idempotency_key(key).ok_or(InvalidHeader::IdempotencyKey)?);
+                metadata.insert(
+                    IDEMPOTENCY_KEY,
+                    idempotency_key(key).ok_or(InvalidHeader::IdempotencyKey)?,
+                );
             }
             (Some(_), Some(_)) => return Err(InvalidHeader::IdempotencyKey),
         }
@@ -74,7 +97,11 @@ fn select(names: &[HeaderName], from: &HeaderMap) -> HeaderMap {
     selected
 }
 
-fn passable(path: &str, written: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<HeaderName> {
+fn passable(
+    path: &str,
+    written: &Spanned<String>,
+    problems: &mut Vec<Problem>,
+) -> Option<HeaderName> {
     let refuse = |why: &str| Problem::at(written, path, format!("`{}` {why}", written.value));
     let Ok(name) = written.value.parse::<HeaderName>() else {
         problems.push(refuse("is not the name of a header"));
@@ -82,9 +109,13 @@ fn passable(path: &str, written: &Spanned<String>, problems: &mut Vec<Problem>) 
     };
     let text = name.as_str();
     let reserved = RESERVED.contains(&text)
-        || ["grpc-", "x-principal-", "access-control-", ":"].iter().any(|prefix| text.starts_with(prefix));
+        || ["grpc-", "x-principal-", "access-control-", ":"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix));
     if reserved {
-        problems.push(refuse("is set by the gateway or the transport and can't be passed on: remove it"));
+        problems.push(refuse(
+            "is set by the gateway or the transport and can't be passed on: remove it",
+        ));
         return None;
     }
     Some(name)
@@ -106,8 +137,14 @@ mod tests {
     use super::*;
 
     fn policy(request: &[&str], response: &[&str]) -> (HeaderPolicy, Vec<Problem>) {
-        let list = |names: &[&str]| format!("[{}]", names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", "));
-        let yaml = format!("request_headers: {}\nresponse_headers: {}\n", list(request), list(response));
+        let list = |names: &[&str]| {
+            format!(
+                "[{}]",
+                names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+            )
+        };
+        let yaml =
+            format!("request_headers: {}\nresponse_headers: {}\n", list(request), list(response));
         let mut problems = Vec::new();
         let policy = HeaderPolicy::compile(&serde_saphyr::from_str(&yaml).unwrap(), &mut problems);
         (policy, problems)
@@ -126,17 +163,39 @@ mod tests {
         let (policy, problems) = policy(&["x-tenant"], &["x-cost"]);
         assert_eq!(problems, []);
         let sent = headers(&[
-            ("x-tenant", "a"), ("x-tenant", "b"), ("x-principal-id", "1"), ("x-principal-roles", "admin"),
-            ("grpc-metadata-x-principal-id", "1"), ("authorization", "Bearer t"), ("cookie", "c"), ("x-cost", "9"),
+            ("x-tenant", "a"),
+            ("x-tenant", "b"),
+            ("x-principal-id", "1"),
+            ("x-principal-roles", "admin"),
+            ("grpc-metadata-x-principal-id", "1"),
+            ("authorization", "Bearer t"),
+            ("cookie", "c"),
+            ("x-cost", "9"),
         ]);
-        assert_eq!(policy.request_metadata(&sent).unwrap(), headers(&[("x-tenant", "a"), ("x-tenant", "b")]));
-        let answered = headers(&[("x-cost", "9"), ("set-cookie", "c"), ("x-internal-host", "h"), ("x-tenant", "a")]);
+        assert_eq!(
+            policy.request_metadata(&sent).unwrap(),
+            headers(&[("x-tenant", "a"), ("x-tenant", "b")])
+        );
+        let answered = headers(&[
+            ("x-cost", "9"),
+            ("set-cookie", "c"),
+            ("x-internal-host", "h"),
+            ("x-tenant", "a"),
+        ]);
         assert_eq!(policy.response_headers(&answered), headers(&[("x-cost", "9")]));
     }
 
     #[test]
     fn refuses_to_pass_what_the_gateway_writes_itself() {
-        for name in ["x-principal-id", "X-Principal-Roles", "grpc-timeout", "authorization", "traceparent", "te", "x-request-id"] {
+        for name in [
+            "x-principal-id",
+            "X-Principal-Roles",
+            "grpc-timeout",
+            "authorization",
+            "traceparent",
+            "te",
+            "x-request-id",
+        ] {
             let (policy, problems) = policy(&[name], &[]);
             assert_eq!(problems.len(), 1, "{name}");
             assert!(problems[0].message.contains("can't be passed on"), "{}", problems[0]);
@@ -149,7 +208,10 @@ mod tests {
     fn idempotency_keys_pass_bare_whether_quoted_or_not() {
         let (policy, _) = policy(&[], &[]);
         let passed = |value: &'static str| {
-            policy.request_metadata(&headers(&[("idempotency-key", value)])).ok().and_then(|m| m.get(IDEMPOTENCY_KEY).cloned())
+            policy
+                .request_metadata(&headers(&[("idempotency-key", value)]))
+                .ok()
+                .and_then(|m| m.get(IDEMPOTENCY_KEY).cloned())
         };
         assert_eq!(passed("k-1").unwrap(), "k-1");
         assert_eq!(passed("\"k-1\"").unwrap(), "k-1");

@@ -65,19 +65,31 @@ mod tests {
         let (service, method) = rpc.split_once('/').unwrap();
         let service = pool.get_service_by_name(service).unwrap();
         let method = service.methods().find(|candidate| candidate.name() == method).unwrap();
-        let line = |rule: &HttpRule| format!("{} {} body={} response={}", rule.method, rule.template, rule.body, rule.response_body);
+        let line = |rule: &HttpRule| {
+            format!(
+                "{} {} body={} response={}",
+                rule.method, rule.template, rule.body, rule.response_body
+            )
+        };
         http_rules(&method).iter().map(line).collect()
     }
 
     #[test]
     fn reads_the_method_the_template_and_the_body() {
-        assert_eq!(rules("user.v1.UserService/UpdateUser"), ["PATCH /api/users/{user.id} body=user response="]);
-        assert_eq!(rules("order.v1.OrderService/CreateOrder"), ["POST /api/orders body=* response="]);
+        assert_eq!(
+            rules("user.v1.UserService/UpdateUser"),
+            ["PATCH /api/users/{user.id} body=user response="]
+        );
+        assert_eq!(
+            rules("order.v1.OrderService/CreateOrder"),
+            ["POST /api/orders body=* response="]
+        );
     }
 
     #[test]
     fn reads_additional_bindings() {
-        let expected = ["GET /api/users/{user_id}/orders body= response=", "GET /api/orders body= response="];
+        let expected =
+            ["GET /api/users/{user_id}/orders body= response=", "GET /api/orders body= response="];
         assert_eq!(rules("order.v1.OrderService/ListOrders"), expected);
     }
 

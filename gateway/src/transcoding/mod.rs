@@ -86,11 +86,19 @@ impl Dialect {
     }
 
     /// Answers with a failure.
-    pub(crate) fn refuse(self, verdict: &Verdict, id: &RequestId, settings: &Settings) -> Response<Body> {
+    pub(crate) fn refuse(
+        self,
+        verdict: &Verdict,
+        id: &RequestId,
+        settings: &Settings,
+    ) -> Response<Body> {
         match self {
             Self::Grpc => grpc::refuse(verdict),
             Self::Rest => {
-                let status = verdict.reason.as_ref().and_then(|reason| settings.status_by_reason.get(reason));
+                let status = verdict
+                    .reason
+                    .as_ref()
+                    .and_then(|reason| settings.status_by_reason.get(reason));
                 let verdict = match status {
                     Some(&status) => Cow::Owned(Verdict { status, ..verdict.clone() }),
                     None => Cow::Borrowed(verdict),
@@ -131,12 +139,18 @@ impl Binding {
     }
 
     /// Renders a reply.
-    pub(crate) fn render(&self, reply: Reply, settings: &Settings) -> Result<Response<Body>, Error> {
+    pub(crate) fn render(
+        &self,
+        reply: Reply,
+        settings: &Settings,
+    ) -> Result<Response<Body>, Error> {
         let (Reply::Message { metadata, .. } | Reply::Stream { metadata, .. }) = &reply;
         let headers = settings.headers.response_headers(metadata);
         match (self, reply) {
             (Self::Untouched, reply) => Ok(grpc::render(reply, headers)),
-            (Self::Rest(binding), Reply::Message { message, .. }) => Ok(binding.render(&message, headers)?.map(full)),
+            (Self::Rest(binding), Reply::Message { message, .. }) => {
+                Ok(binding.render(&message, headers)?.map(full))
+            }
             (Self::Rest(_), Reply::Stream { .. }) => Err(Error::StreamOverRest),
         }
     }
@@ -154,7 +168,11 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Reads the section, noting what is wrong with it.
-    pub(crate) fn compile(config: &Config, schema: Arc<Schema>, problems: &mut Vec<Problem>) -> Self {
+    pub(crate) fn compile(
+        config: &Config,
+        schema: Arc<Schema>,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
         let headers = HeaderPolicy::compile(config, problems);
         let mut status_by_reason = BTreeMap::new();
         for (reason, status) in &config.status_by_reason {
@@ -165,7 +183,10 @@ impl Settings {
                 _ => problems.push(Problem::at(
                     status,
                     format!("transcoding.status_by_reason.{reason}"),
-                    format!("{} is not the status of a failure: write one from 400 to 599", status.value),
+                    format!(
+                        "{} is not the status of a failure: write one from 400 to 599",
+                        status.value
+                    ),
                 )),
             }
         }
@@ -176,7 +197,12 @@ impl Settings {
             let message = format!("`{}` is not a URI reference", base.value);
             problems.push(Problem::at(base, "transcoding.problem_base", message));
         }
-        Self { headers, schema, status_by_reason, problem_base: problem_base.trim_end_matches('/').to_owned() }
+        Self {
+            headers,
+            schema,
+            status_by_reason,
+            problem_base: problem_base.trim_end_matches('/').to_owned(),
+        }
     }
 }
 

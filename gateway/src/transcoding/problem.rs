@@ -31,7 +31,12 @@ struct Problem<'a> {
 }
 
 /// Renders a verdict; `base` is what the problem's `type` begins with.
-pub(super) fn render(verdict: &Verdict, request_id: &RequestId, schema: &Arc<Schema>, base: &str) -> Response<Bytes> {
+pub(super) fn render(
+    verdict: &Verdict,
+    request_id: &RequestId,
+    schema: &Arc<Schema>,
+    base: &str,
+) -> Response<Bytes> {
     let phrase = verdict.status.canonical_reason().unwrap_or("Unknown");
     let problem = Problem {
         r#type: verdict.row.map_or_else(|| "about:blank".to_owned(), |row| format!("{base}/{row}")),
@@ -50,7 +55,8 @@ pub(super) fn render(verdict: &Verdict, request_id: &RequestId, schema: &Arc<Sch
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(wait) = verdict.retry_after {
         // Rounded up: a client that obeys must not come too early.
-        headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1000).max(1) as u64));
+        let seconds = u64::try_from(wait.as_millis().div_ceil(1000).max(1)).unwrap_or(u64::MAX);
+        headers.insert(RETRY_AFTER, seconds.into());
     }
     headers.extend(verdict.headers.iter().cloned());
     response
@@ -73,11 +79,15 @@ fn details(status: &[u8], schema: &Arc<Schema>) -> Vec<Box<RawValue>> {
 
 fn known(any: &prost_types::Any, schema: &Arc<Schema>) -> Option<Box<RawValue>> {
     let mut json = Vec::new();
-    schema.message("google.protobuf.Any")?.wire_to_json(&any.encode_to_vec(), &JsonOut::default(), &mut json).ok()?;
+    schema
+        .message("google.protobuf.Any")?
+        .wire_to_json(&any.encode_to_vec(), &JsonOut::default(), &mut json)
+        .ok()?;
     RawValue::from_string(String::from_utf8(json).ok()?).ok()
 }
 
 fn unknown(any: &prost_types::Any) -> Option<Box<RawValue>> {
-    let readable = serde_json::json!({ "@type": any.type_url, "value": STANDARD.encode(&any.value) });
+    let readable =
+        serde_json::json!({ "@type": any.type_url, "value": STANDARD.encode(&any.value) });
     serde_json::value::to_raw_value(&readable).ok()
 }

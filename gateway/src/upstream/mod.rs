@@ -56,7 +56,7 @@ impl Error {
     fn is_unsent(&self) -> bool {
         let Self::Unreachable { source, .. } = self else { return false };
         std::iter::successors(std::error::Error::source(&**source), |error| error.source())
-            .any(|error| error.is::<tonic::ConnectError>())
+            .any(<dyn std::error::Error>::is::<tonic::ConnectError>)
     }
 }
 
@@ -102,8 +102,12 @@ impl Upstream {
             let mut tried = HashSet::new();
             loop {
                 let pick = self.balancer.pick(|index| !tried.contains(&index));
-                let pick = pick.ok_or_else(|| Error::NoEndpoint { upstream: Arc::clone(&self.name) })?;
-                match self.attempt(&pick, method, message.clone(), metadata.clone(), deadline, record).await {
+                let pick =
+                    pick.ok_or_else(|| Error::NoEndpoint { upstream: Arc::clone(&self.name) })?;
+                match self
+                    .attempt(&pick, method, message.clone(), metadata.clone(), deadline, record)
+                    .await
+                {
                     // A connection that could not be made carried nothing: another endpoint may take the call.
                     Err(error) if error.is_unsent() && tried.len() + 1 < self.peers.len() => {
                         tried.insert(pick.index());

@@ -54,8 +54,7 @@ impl Peer {
         if uri.scheme() != Some(&Scheme::HTTP) || uri.port_u16().is_none() || !bare {
             return Err(shape());
         }
-        let transport =
-            |source| InvalidAddress::Transport { address: address.to_owned(), source };
+        let transport = |source| InvalidAddress::Transport { address: address.to_owned(), source };
         // What tonic leaves open or unlimited is decided here, once.
         let channel = transport::Endpoint::from_shared(address.to_owned())
             .map_err(transport)?

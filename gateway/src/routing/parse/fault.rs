@@ -5,18 +5,18 @@ use super::super::percent::Undecodable;
 /// A text that is no path template: where, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("character {position} of `{template}`: {fault}")]
-pub struct TemplateError {
+pub(crate) struct TemplateError {
     /// The text.
-    pub template: String,
+    pub(crate) template: String,
     /// Which of its characters, counted from 1.
-    pub position: usize,
+    pub(crate) position: usize,
     /// What is wrong there.
-    pub fault: Fault,
+    pub(crate) fault: Fault,
 }
 
 /// What can be wrong with a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It begins with something else than `/`.
     #[error("a template begins with `/`")]
     NoLeadingSlash,

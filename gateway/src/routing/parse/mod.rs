@@ -13,7 +13,7 @@ mod fault;
 #[cfg(test)]
 mod tests;
 
-pub use fault::{Fault, TemplateError};
+pub(crate) use fault::{Fault, TemplateError};
 
 use super::percent::{self, Slash};
 use super::template::{Segment, Template, Variable};

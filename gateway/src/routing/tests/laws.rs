@@ -306,7 +306,7 @@ proptest! {
     fn nothing_panics_whatever_is_read(template in "\\PC{0,20}", braces in "[/a*{}=:.%1]{0,24}", path in "[/a:%2F\u{e9}*]{0,24}") {
         for text in [&template, &braces, &format!("/{braces}")] {
             if let Ok(template) = Template::parse(text) {
-                prop_assert_eq!(Template::parse(template.as_str()), Ok(template.clone()));
+                prop_assert_eq!(Template::parse(&template.text()), Ok(template.clone()));
                 let table = RouteTable::new([Route { method: MethodPattern::Any, template, target: () }]).unwrap();
                 for path in [&path, text, &format!("/{path}")] {
                     drop(table.find(&Method::GET, path));

@@ -21,8 +21,8 @@ fn outcome(table: &RouteTable<String>, request: &str) -> String {
     let (method, path) = request.split_once(' ').unwrap();
     match table.find(&method.parse::<Method>().unwrap(), path) {
         Ok(Found::Route(found)) => {
-            let captures: Vec<String> = found
-                .captures()
+            let variables = found.route.template.variables().iter().zip(&found.values);
+            let captures: Vec<String> = variables
                 .map(|(variable, value)| format!(" {}={value}", variable.field_path()))
                 .collect();
             format!("{}{}", found.route.target, captures.concat())

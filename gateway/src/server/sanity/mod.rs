@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{Method, Version};
 
 /// The methods that are let in, sorted: the value of `Allow` when another one is refused.
-pub static METHODS: [Method; 7] = [
+pub(crate) static METHODS: [Method; 7] = [
     Method::DELETE,
     Method::GET,
     Method::HEAD,
@@ -26,7 +26,7 @@ pub static METHODS: [Method; 7] = [
 
 /// Why a request is refused: 501 for an unknown method, 405 for a refused one, else 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Insane {
+pub(crate) enum Insane {
     /// A method that the gateway does not know: 501 (RFC 9110, section 9.1).
     #[error("the method is not known here; use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS")]
     UnknownMethod,
@@ -87,7 +87,7 @@ pub enum Insane {
 /// Checks the head of a request of HTTP/1 or HTTP/2.
 ///
 /// `%2F` in a path, and a slash at its end, are sane; the lengths of everything are limited elsewhere.
-pub fn check(head: &Parts) -> Result<(), Insane> {
+pub(crate) fn check(head: &Parts) -> Result<(), Insane> {
     check_method(&head.method)?;
     let multiplexed = head.version >= Version::HTTP_2;
     let authority = head.uri.authority();

@@ -47,7 +47,11 @@ impl RestBinding {
     /// Checks a rule against the types of its RPC; `variables` are the field paths of its template.
     ///
     /// Fails with one sentence for each mistake.
-    pub(crate) fn compile(rule: &HttpRule, rpc: &RpcType, variables: &[&str]) -> Result<Self, Vec<String>> {
+    pub(crate) fn compile(
+        rule: &HttpRule,
+        rpc: &RpcType,
+        variables: &[&str],
+    ) -> Result<Self, Vec<String>> {
         let mut mistakes = Vec::new();
         let input = rpc.input().clone();
         let output = rpc.output().clone();
@@ -55,7 +59,9 @@ impl RestBinding {
         for name in variables {
             match FieldPath::parse(&input, name).and_then(TextPath::new) {
                 Ok(path) if path.is_repeated() => {
-                    mistakes.push(format!("the variable `{name}` is a repeated field, which a path can't hold"));
+                    mistakes.push(format!(
+                        "the variable `{name}` is a repeated field, which a path can't hold"
+                    ));
                 }
                 Ok(path) => bound.push(path),
                 Err(error) => mistakes.push(format!("the variable {error}")),
@@ -78,7 +84,9 @@ impl RestBinding {
             name => top_level(&output, name, "response_body"),
         };
         match body {
-            Some(body) if mistakes.is_empty() => Ok(Self { input, output, variables: bound, body, response_body }),
+            Some(body) if mistakes.is_empty() => {
+                Ok(Self { input, output, variables: bound, body, response_body })
+            }
             _ => Err(mistakes),
         }
     }

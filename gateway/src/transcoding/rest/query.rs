@@ -43,7 +43,8 @@ mod tests {
 
     fn check(query: &str, expected: &[(&str, &str)]) {
         let pairs = pairs(query).unwrap();
-        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let pairs: Vec<_> =
+            pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(pairs, expected, "{query}");
     }
 
@@ -63,6 +64,9 @@ mod tests {
         assert!(pairs("%ff=1").unwrap_err().to_string().contains("not UTF-8"));
         assert!(pairs(&"a=1&".repeat(500)).is_ok());
         let error = pairs(&"a=1&".repeat(501)).unwrap_err();
-        assert_eq!(error.to_string(), "the query parameter `a` is one too many: a query has at most 500");
+        assert_eq!(
+            error.to_string(),
+            "the query parameter `a` is one too many: a query has at most 500"
+        );
     }
 }

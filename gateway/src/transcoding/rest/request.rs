@@ -52,7 +52,11 @@ impl RestBinding {
         let mut seen = HashSet::new();
         for (name, value) in query::pairs(query)? {
             if matches!(self.body, RequestBody::Everything) {
-                return Err(invalid(&name, "is not allowed: this route takes everything from the body").into());
+                return Err(invalid(
+                    &name,
+                    "is not allowed: this route takes everything from the body",
+                )
+                .into());
             }
             let path = FieldPath::parse(&self.input, &name)
                 .and_then(TextPath::new)
@@ -60,9 +64,15 @@ impl RestBinding {
             if let RequestBody::Field(field) = &self.body
                 && path.path().fields().first().map(Field::number) == Some(field.number())
             {
-                return Err(invalid(&name, &format!("is not allowed: `{}` is the body", field.json_name())).into());
+                return Err(invalid(
+                    &name,
+                    &format!("is not allowed: `{}` is the body", field.json_name()),
+                )
+                .into());
             }
-            if !path.is_repeated() && !seen.insert(path.path().fields().iter().map(Field::number).collect::<Vec<_>>()) {
+            if !path.is_repeated()
+                && !seen.insert(path.path().fields().iter().map(Field::number).collect::<Vec<_>>())
+            {
                 return Err(invalid(&name, "is given twice, but holds one value").into());
             }
             path.encode(&value, wire).map_err(|error| invalid(&name, &error.reason()))?;
@@ -74,7 +84,8 @@ impl RestBinding {
 /// Binds a path variable. Body and query may say the same, but nothing else.
 fn bind(variable: &TextPath, value: &str, wire: &mut Vec<u8>) -> Result<(), Error> {
     let field = variable.path();
-    let refuse = |problem: String| InvalidField { place: "path variable", name: field.to_string(), problem };
+    let refuse =
+        |problem: String| InvalidField { place: "path variable", name: field.to_string(), problem };
     let mut bound = Vec::new();
     variable.encode(value, &mut bound).map_err(|error| refuse(error.reason()))?;
     if let Some(present) = field.find(wire)?
@@ -96,7 +107,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
         && parts.all(|parameter| {
             parameter.split_once('=').is_none_or(|(name, value)| {
-                !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+                !name.eq_ignore_ascii_case("charset")
+                    || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
             })
         })
 }

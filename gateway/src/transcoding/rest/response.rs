@@ -19,7 +19,11 @@ struct HttpBody {
 
 impl RestBinding {
     /// Renders a reply's message; `headers` are those that the client may see.
-    pub(in crate::transcoding) fn render(&self, wire: &Bytes, headers: HeaderMap) -> Result<Response<Bytes>, WireError> {
+    pub(in crate::transcoding) fn render(
+        &self,
+        wire: &Bytes,
+        headers: HeaderMap,
+    ) -> Result<Response<Bytes>, WireError> {
         let (content_type, body) = if self.answers_raw() {
             raw(wire.clone())?
         } else {
@@ -43,7 +47,8 @@ impl RestBinding {
 }
 
 fn raw(wire: Bytes) -> Result<(HeaderValue, Bytes), WireError> {
-    let body = HttpBody::decode(wire).map_err(|_| WireError::from("it is not a google.api.HttpBody"))?;
+    let body =
+        HttpBody::decode(wire).map_err(|_| WireError::from("it is not a google.api.HttpBody"))?;
     let content_type = HeaderValue::from_str(&body.content_type)
         .ok()
         .filter(|value| !value.is_empty())
