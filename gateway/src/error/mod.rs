@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use thiserror::Error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -222,7 +222,8 @@ fn verdict(
         retry_after: None,
         origin,
         details: Bytes::new(),
-        headers: Vec::<(HeaderName, HeaderValue)>::new(),
+        metadata: HeaderMap::new(),
+        headers: Vec::new(),
     }
 }
 
@@ -276,6 +277,7 @@ fn service(status: &Status) -> Verdict {
     let verdict = Verdict {
         reason: status.get_details_error_info().map(|info| info.reason),
         retry_after: status.get_details_retry_info().and_then(|info| info.retry_delay),
+        metadata: status.metadata().clone().into_headers(),
         details: if inside { Bytes::new() } else { Bytes::copy_from_slice(status.details()) },
         ..verdict(None, http_status(code), code, origin, message.to_owned())
     };

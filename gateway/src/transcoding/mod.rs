@@ -93,20 +93,16 @@ impl Dialect {
         id: &RequestId,
         settings: &Settings,
     ) -> Response<Body> {
-        match self {
+        let mut answer = match self {
             Self::Grpc => grpc::refuse(verdict),
             Self::Rest => {
-                let status = verdict
-                    .reason
-                    .as_ref()
-                    .and_then(|reason| settings.status_by_reason.get(reason));
-                let verdict = match status {
-                    Some(&status) => Cow::Owned(Verdict { status, ..verdict.clone() }),
-                    None => Cow::Borrowed(verdict),
-                };
-                problem::render(&verdict, id, &settings.schema, &settings.problem_base).map(full)
+                let by_reason = verdict.reason.as_ref().and_then(|reason| settings.status_by_reason.get(reason));
+                let status = *by_reason.unwrap_or(&verdict.status);
+                problem::render(verdict, status, id, &settings.schema, &settings.problem_base).map(full)
             }
-        }
+        };
+        answer.headers_mut().extend(settings.headers.response_headers(&verdict.metadata));
+        answer
     }
 }
 
