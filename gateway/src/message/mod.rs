@@ -9,6 +9,8 @@ mod calendar;
 mod field_mask;
 mod json_in;
 mod json_out;
+#[cfg(test)]
+mod kitchen_sink;
 mod map;
 mod nearest;
 mod path;

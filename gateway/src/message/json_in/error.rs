@@ -97,7 +97,8 @@ impl JsonError {
 
     #[cold]
     pub(crate) fn at_key(mut self, key: &[u8]) -> Self {
-        let key: String = String::from_utf8_lossy(key).chars().take(40).flat_map(char::escape_debug).collect();
+        let key: String =
+            String::from_utf8_lossy(key).chars().take(40).flat_map(char::escape_debug).collect();
         self.under(&format!("[\"{key}\"]"));
         self
     }

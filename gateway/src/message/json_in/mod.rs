@@ -10,6 +10,8 @@ mod error;
 mod number;
 mod scalar;
 mod scanner;
+#[cfg(test)]
+mod tests;
 mod unescape;
 mod well_known;
 
@@ -18,8 +20,8 @@ use self::error::Parsed;
 pub(super) use self::number::{Integer, NotAnInteger, integer};
 pub(super) use self::scalar::{decode_base64, integer_range, push_integer};
 pub(super) use self::scanner::is_number;
-pub(super) use self::well_known::{push_field_mask, push_moment};
 use self::scanner::{Quoted, Scanner};
+pub(super) use self::well_known::{push_field_mask, push_moment};
 use super::nearest::nearest;
 use super::schema::{FieldTable, Kind, MessageId, MessageTable, Schema, Shape, Special};
 use super::wire::{MAX_DEPTH, close, open};
@@ -118,12 +120,14 @@ impl<'s, 't, 'o> Reader<'s, 't, 'o> {
             let at = self.text.position();
             // Most clients send the fields in order and write no space before the colon.
             let index = match table.fields.get(guess) {
-                Some(field) if self.text.eat_exactly(field.key.get(1..).unwrap_or_default()) => guess,
+                Some(field) if self.text.eat_exactly(field.key.get(1..).unwrap_or_default()) => {
+                    guess
+                }
                 _ => {
                     let key = self.text.key()?;
                     if let Some(index) = Self::find(table, &key)? {
                         usize::from(index)
-                    } else if in_any && key.raw == b"@type" {
+                    } else if in_any && *key.characters()? == *b"@type" {
                         if type_seen {
                             return Err(JsonError::new(at, "`@type` a second time", "it once"));
                         }
@@ -138,8 +142,9 @@ impl<'s, 't, 'o> Reader<'s, 't, 'o> {
             };
             guess = index + 1;
             let Some(field) = table.fields.get(index) else { continue };
-            self.member(table, field, index, &mut seen, at)
-                .map_err(|error| error.in_field(spelling(self.text.text(), at, field), field.redacted))?;
+            self.member(table, field, index, &mut seen, at).map_err(|error| {
+                error.in_field(spelling(self.text.text(), at, field), field.redacted)
+            })?;
         }
         Ok(())
     }
@@ -176,7 +181,8 @@ impl<'s, 't, 'o> Reader<'s, 't, 'o> {
     /// Passes over a `null` that says that the field is not there.
     #[inline]
     fn null_is_absence(&mut self, field: &FieldTable) -> bool {
-        self.text.peek() == b'n' && !(matches!(field.shape, Shape::Singular { .. }) && self.has_null(field.kind))
+        self.text.peek() == b'n'
+            && !(matches!(field.shape, Shape::Singular { .. }) && self.has_null(field.kind))
             && self.text.literal("null")
     }
 
@@ -273,13 +279,15 @@ impl<'s, 't, 'o> Reader<'s, 't, 'o> {
 
     /// Keys are compared as they were written: `"1"` and `"1.0"` are one.
     fn refuse_duplicates(&self, mut keys: Vec<(std::ops::Range<usize>, Quoted<'_>)>) -> Parsed {
-        let bytes = |range: &std::ops::Range<usize>| self.out.get(range.clone()).unwrap_or_default();
+        let bytes =
+            |range: &std::ops::Range<usize>| self.out.get(range.clone()).unwrap_or_default();
         keys.sort_by(|(a, key_a), (b, key_b)| bytes(a).cmp(bytes(b)).then(key_a.at.cmp(&key_b.at)));
         for pair in keys.windows(2) {
             if let [(first, _), (second, key)] = pair
                 && bytes(first) == bytes(second)
             {
-                return Err(JsonError::new(key.at, "the key a second time", "every key once").at_key(key.raw));
+                return Err(JsonError::new(key.at, "the key a second time", "every key once")
+                    .at_key(key.raw));
             }
         }
         Ok(())
@@ -297,10 +305,11 @@ impl<'s, 't, 'o> Reader<'s, 't, 'o> {
         }
         let name = key.characters()?;
         let name = String::from_utf8_lossy(&name);
-        let expected = nearest(&name, table.fields.iter().map(|field| &*field.json_name)).map_or_else(
-            || format!("a field of {}", table.full_name),
-            |known| format!("a field of {} (did you mean `{known}`?)", table.full_name),
-        );
+        let expected = nearest(&name, table.fields.iter().map(|field| &*field.json_name))
+            .map_or_else(
+                || format!("a field of {}", table.full_name),
+                |known| format!("a field of {} (did you mean `{known}`?)", table.full_name),
+            );
         let shown: String = name.chars().take(40).flat_map(char::escape_debug).collect();
         Err(JsonError::new(key.at, "an unknown field", expected)
             .quoting(name.as_bytes())
@@ -361,7 +370,8 @@ fn is_zero(out: &[u8], start: usize) -> bool {
 #[cold]
 fn spelling<'f>(text: &[u8], at: usize, field: &'f FieldTable) -> &'f str {
     let key = text.get(at + 1..).unwrap_or_default();
-    let spelled = key.strip_prefix(field.name.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'"'));
+    let spelled =
+        key.strip_prefix(field.name.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'"'));
     if spelled { &field.name } else { &field.json_name }
 }
 

@@ -116,17 +116,23 @@ impl<'t> Reader<'_, 't, '_> {
                 match table.number(&text.characters()?) {
                     Some(number) => number,
                     None if self.ignore_unknown => return Ok(Written::Ignored),
-                    None => return Err(unknown_enum(at, text.raw, &expected_names(table, text.raw))),
+                    None => {
+                        return Err(unknown_enum(at, text.raw, &expected_names(table, text.raw)));
+                    }
                 }
             }
             b'-' | b'0'..=b'9' => {
                 let text = self.text.number()?;
-                let number = integer(text).ok().and_then(Integer::to_i64).and_then(|value| i32::try_from(value).ok());
+                let number = integer(text)
+                    .ok()
+                    .and_then(Integer::to_i64)
+                    .and_then(|value| i32::try_from(value).ok());
                 match number {
                     Some(number) if !table.closed || table.quoted(number).is_some() => number,
                     Some(_) if self.ignore_unknown => return Ok(Written::Ignored),
                     _ => {
-                        return Err(JsonError::new(at, "the number", expected_names(table, b"")).quoting(text));
+                        return Err(JsonError::new(at, "the number", expected_names(table, b""))
+                            .quoting(text));
                     }
                 }
             }
@@ -170,12 +176,18 @@ impl<'t> Reader<'_, 't, '_> {
         match (kind, &*text) {
             (Kind::Bool, b"true") => self.out.push(1),
             (Kind::Bool, b"false") => self.out.push(0),
-            (Kind::Bool, _) => return Err(JsonError::new(key.at, "the key", "\"true\" or \"false\"").quoting(key.raw)),
+            (Kind::Bool, _) => {
+                return Err(
+                    JsonError::new(key.at, "the key", "\"true\" or \"false\"").quoting(key.raw)
+                );
+            }
             (_, number) => {
                 let valid = is_number(number)
                     && integer(number).is_ok_and(|value| push_integer(self.out, kind, value));
                 if !valid {
-                    return Err(JsonError::new(key.at, "the key", integer_range(kind)).quoting(key.raw));
+                    return Err(
+                        JsonError::new(key.at, "the key", integer_range(kind)).quoting(key.raw)
+                    );
                 }
             }
         }
@@ -241,11 +253,14 @@ fn unknown_enum(at: usize, name: &[u8], expected: &str) -> JsonError {
 fn expected_names(table: &crate::message::schema::EnumTable, found: &[u8]) -> String {
     const SHOWN: usize = 12;
     let names: Vec<&str> = table.names().take(SHOWN + 1).collect();
-    let mut sentence = format!("a value of {}: {}", table.full_name, names[..names.len().min(SHOWN)].join(", "));
+    let mut sentence =
+        format!("a value of {}: {}", table.full_name, names[..names.len().min(SHOWN)].join(", "));
     if names.len() > SHOWN {
         sentence.push_str(", …");
     }
-    if let Some(meant) = std::str::from_utf8(found).ok().and_then(|found| nearest(found, table.names())) {
+    if let Some(meant) =
+        std::str::from_utf8(found).ok().and_then(|found| nearest(found, table.names()))
+    {
         sentence.push_str(" (did you mean ");
         sentence.push_str(meant);
         sentence.push_str("?)");
@@ -266,7 +281,8 @@ impl Float for f32 {
     const NAN: Self = Self::NAN;
     const INFINITY: Self = Self::INFINITY;
     const NEG_INFINITY: Self = Self::NEG_INFINITY;
-    const EXPECTED: &'static str = "a number that fits a float, \"NaN\", \"Infinity\" or \"-Infinity\"";
+    const EXPECTED: &'static str =
+        "a number that fits a float, \"NaN\", \"Infinity\" or \"-Infinity\"";
     fn is_finite(&self) -> bool {
         Self::is_finite(*self)
     }
@@ -276,7 +292,8 @@ impl Float for f64 {
     const NAN: Self = Self::NAN;
     const INFINITY: Self = Self::INFINITY;
     const NEG_INFINITY: Self = Self::NEG_INFINITY;
-    const EXPECTED: &'static str = "a number that fits a double, \"NaN\", \"Infinity\" or \"-Infinity\"";
+    const EXPECTED: &'static str =
+        "a number that fits a double, \"NaN\", \"Infinity\" or \"-Infinity\"";
     fn is_finite(&self) -> bool {
         Self::is_finite(*self)
     }

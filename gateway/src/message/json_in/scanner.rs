@@ -164,9 +164,15 @@ impl<'a> Scanner<'a> {
                     end += 2;
                 }
                 Some(_) => {
-                    return Err(JsonError::new(end, "a control character in a string", "an escape such as `\\n`"));
+                    return Err(JsonError::new(
+                        end,
+                        "a control character in a string",
+                        "an escape such as `\\n`",
+                    ));
                 }
-                None => return Err(JsonError::new(at, "a string without an end", "a closing quote")),
+                None => {
+                    return Err(JsonError::new(at, "a string without an end", "a closing quote"));
+                }
             }
         }
         if end > self.valid {
@@ -183,9 +189,16 @@ impl<'a> Scanner<'a> {
         let len = number_len(rest);
         let number = rest.get(..len).unwrap_or_default();
         let follows = rest.get(len).copied().unwrap_or(b' ');
-        if len == 0 || follows.is_ascii_alphanumeric() || matches!(follows, b'.' | b'+' | b'-' | b'_') {
-            return Err(JsonError::new(self.at, "a malformed number", "a number as JSON writes it")
-                .quoting(word(rest)));
+        if len == 0
+            || follows.is_ascii_alphanumeric()
+            || matches!(follows, b'.' | b'+' | b'-' | b'_')
+        {
+            return Err(JsonError::new(
+                self.at,
+                "a malformed number",
+                "a number as JSON writes it",
+            )
+            .quoting(word(rest)));
         }
         self.at += len;
         Ok(number)
@@ -255,7 +268,9 @@ impl<'a> Scanner<'a> {
             Some(b'{') => ("an object", &[][..]),
             Some(b'[') => ("an array", &[][..]),
             Some(b'-' | b'0'..=b'9') => ("the number", word(rest)),
-            Some(b't' | b'f' | b'n') if matches!(word(rest), b"true" | b"false" | b"null") => ("", word(rest)),
+            Some(b't' | b'f' | b'n') if matches!(word(rest), b"true" | b"false" | b"null") => {
+                ("", word(rest))
+            }
             Some(_) => ("", word(rest)),
         };
         let error = JsonError::new(self.at, found, expected);
@@ -334,13 +349,16 @@ fn word(text: &[u8]) -> &[u8] {
     let len = text
         .iter()
         .take(100)
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-' | b'_'))
+        .take_while(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-' | b'_')
+        })
         .count();
     if len > 0 {
         return text.get(..len).unwrap_or_default();
     }
     // One whole character, if it is one.
-    let character = 1 + text.iter().skip(1).take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
+    let character =
+        1 + text.iter().skip(1).take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
     text.get(..character).unwrap_or(text)
 }
 

@@ -39,7 +39,8 @@ impl Reader<'_, '_, '_> {
             b'-' | b'0'..=b'9' => {
                 let at = self.text.position();
                 let number = self.text.number()?;
-                let value = std::str::from_utf8(number).ok().and_then(|number| number.parse::<f64>().ok());
+                let value =
+                    std::str::from_utf8(number).ok().and_then(|number| number.parse::<f64>().ok());
                 let value = value.filter(|value| value.is_finite()).ok_or_else(|| {
                     JsonError::new(at, "the number", "a number that fits a double").quoting(number)
                 })?;
@@ -151,7 +152,9 @@ fn refuse_duplicates(keys: Vec<Quoted<'_>>) -> Parsed {
         if let [(first, _), (second, key)] = pair
             && first == second
         {
-            return Err(JsonError::new(key.at, "the key a second time", "every key once").at_key(key.raw));
+            return Err(
+                JsonError::new(key.at, "the key a second time", "every key once").at_key(key.raw)
+            );
         }
     }
     Ok(())

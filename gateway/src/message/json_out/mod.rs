@@ -5,6 +5,8 @@
 
 mod scalar;
 mod string;
+#[cfg(test)]
+mod tests;
 mod well_known;
 
 use std::ops::Range;
@@ -68,7 +70,12 @@ struct Writer<'s, 'o> {
 
 impl<'s> Writer<'s, '_> {
     /// A message in its own JSON form: mostly an object.
-    fn message<'a>(&mut self, id: MessageId, wire: &'a [u8], scratch: &mut Vec<Occurrence<'a>>) -> Outcome {
+    fn message<'a>(
+        &mut self,
+        id: MessageId,
+        wire: &'a [u8],
+        scratch: &mut Vec<Occurrence<'a>>,
+    ) -> Outcome {
         let table = self.schema.message_table(id);
         if self.depth >= MAX_DEPTH {
             return Err(Fault::TooDeep.into());
@@ -86,7 +93,12 @@ impl<'s> Writer<'s, '_> {
         Ok(())
     }
 
-    fn object<'a>(&mut self, table: &'s MessageTable, base: usize, scratch: &mut Vec<Occurrence<'a>>) -> Outcome {
+    fn object<'a>(
+        &mut self,
+        table: &'s MessageTable,
+        base: usize,
+        scratch: &mut Vec<Occurrence<'a>>,
+    ) -> Outcome {
         let start = self.out.len();
         self.members(table, base, scratch)?;
         // Every member begins with a comma; the first one's is the brace.
@@ -99,7 +111,12 @@ impl<'s> Writer<'s, '_> {
     }
 
     /// The members of an object, each with a comma before it.
-    fn members<'a>(&mut self, table: &'s MessageTable, base: usize, scratch: &mut Vec<Occurrence<'a>>) -> Outcome {
+    fn members<'a>(
+        &mut self,
+        table: &'s MessageTable,
+        base: usize,
+        scratch: &mut Vec<Occurrence<'a>>,
+    ) -> Outcome {
         let end = scratch.len();
         let mut at = base;
         let mut next_field = 0;
@@ -114,7 +131,8 @@ impl<'s> Writer<'s, '_> {
                 self.defaults(&table.fields[next_field..usize::from(index)]);
                 next_field = usize::from(index) + 1;
             }
-            self.member(field, at..next, scratch).map_err(|error| error.in_field(&field.json_name))?;
+            self.member(field, at..next, scratch)
+                .map_err(|error| error.in_field(&field.json_name))?;
             at = next;
         }
         if self.options.defaults {
@@ -145,13 +163,17 @@ impl<'s> Writer<'s, '_> {
             Shape::Repeated { .. } => {
                 self.list(field, at, scratch)?;
                 // Packed blocks may be empty.
-                if !self.options.defaults && self.out.ends_with(b"[]") && self.out.len() == start + field.key.len() + 2
+                if !self.options.defaults
+                    && self.out.ends_with(b"[]")
+                    && self.out.len() == start + field.key.len() + 2
                 {
                     self.out.truncate(start);
                 }
                 Ok(())
             }
-            Shape::Singular { presence: true } | Shape::Map { .. } => self.field_value(field, at, scratch),
+            Shape::Singular { presence: true } | Shape::Map { .. } => {
+                self.field_value(field, at, scratch)
+            }
         }
     }
 
@@ -174,7 +196,12 @@ impl<'s> Writer<'s, '_> {
         }
     }
 
-    fn list<'a>(&mut self, field: &'s FieldTable, at: Range<usize>, scratch: &mut Vec<Occurrence<'a>>) -> Outcome {
+    fn list<'a>(
+        &mut self,
+        field: &'s FieldTable,
+        at: Range<usize>,
+        scratch: &mut Vec<Occurrence<'a>>,
+    ) -> Outcome {
         let start = self.out.len();
         if let Kind::Message(id) = field.kind {
             for (position, index) in at.enumerate() {

@@ -27,7 +27,9 @@ impl<'s> Writer<'s, '_> {
                 self.out.push(b'"');
             }
             (Kind::Fixed32, Raw::Fixed32(value)) => push_digits(self.out, value.into()),
-            (Kind::Sfixed32, Raw::Fixed32(value)) => push_signed(self.out, value.cast_signed().into()),
+            (Kind::Sfixed32, Raw::Fixed32(value)) => {
+                push_signed(self.out, value.cast_signed().into())
+            }
             (Kind::Bool, Raw::Varint(value)) => push_bool(self.out, value != 0),
             (Kind::Enum(id), Raw::Varint(value)) => self.enum_value(id, sign32(value)),
             (Kind::Float, Raw::Fixed32(bits)) => push_f32(self.out, f32::from_bits(bits)),
@@ -79,7 +81,9 @@ impl<'s> Writer<'s, '_> {
                 self.out.push(b'"');
             }
             Some(Value::U64(value)) => push_digits(self.out, *value),
-            Some(Value::F64(value)) if field.kind == Kind::Float => push_f32(self.out, narrow(*value)),
+            Some(Value::F64(value)) if field.kind == Kind::Float => {
+                push_f32(self.out, narrow(*value))
+            }
             Some(Value::F64(value)) => push_f64(self.out, *value),
             Some(Value::Str(value)) => super::push_json_string(self.out, value),
             Some(Value::Bytes(value)) => push_base64(self.out, value),

@@ -27,8 +27,9 @@ impl<'s> Writer<'s, '_> {
             }
             Special::Duration => {
                 let (seconds, nanos) = moment(found);
-                self.quoted(|out| push_duration(out, seconds, nanos))
-                    .ok_or_else(|| "a duration is longer than 10,000 years, or its parts differ in sign".into())
+                self.quoted(|out| push_duration(out, seconds, nanos)).ok_or_else(|| {
+                    "a duration is longer than 10,000 years, or its parts differ in sign".into()
+                })
             }
             Special::FieldMask => self.field_mask(found),
             Special::Wrapper => match (table.fields.first(), found.last()) {
@@ -86,7 +87,9 @@ impl<'s> Writer<'s, '_> {
             (Kind::Double, Raw::Fixed64(bits)) => {
                 let number = f64::from_bits(bits);
                 if !number.is_finite() {
-                    return Err("a google.protobuf.Value holds a number that JSON can't write".into());
+                    return Err(
+                        "a google.protobuf.Value holds a number that JSON can't write".into()
+                    );
                 }
                 push_f64(self.out, number);
                 Ok(())

@@ -2,7 +2,8 @@
 
 use super::{FieldPath, PathError};
 use crate::message::json_in::{
-    Integer, decode_base64, integer, integer_range, is_number, push_field_mask, push_integer, push_moment,
+    Integer, decode_base64, integer, integer_range, is_number, push_field_mask, push_integer,
+    push_moment,
 };
 use crate::message::schema::{EnumTable, Field, FieldTable, Kind, Schema, Shape, Special, Tag};
 use crate::message::wire::{close, open, push_varint};
@@ -51,7 +52,9 @@ impl TextPath {
         let refuse = |reason: String| PathError::NotText { path: path.as_str().to_owned(), reason };
         let leaf = path.leaf();
         let way = path.fields().len() - 1;
-        if let Some(list) = path.fields().iter().take(way).find(|field| field.shape() != SINGULAR_MESSAGE) {
+        if let Some(list) =
+            path.fields().iter().take(way).find(|field| field.shape() != SINGULAR_MESSAGE)
+        {
             return Err(refuse(format!("`{}` on the way is repeated", list.name())));
         }
         if let Shape::Map { .. } = leaf.shape() {
@@ -84,7 +87,8 @@ impl TextPath {
         encode_step(self.path.fields(), text, out).map_err(|expected| {
             out.truncate(before);
             let shown = (!self.path.is_redacted()).then(|| {
-                let mut shown: String = text.chars().take(40).flat_map(char::escape_debug).collect();
+                let mut shown: String =
+                    text.chars().take(40).flat_map(char::escape_debug).collect();
                 if text.chars().nth(40).is_some() {
                     shown.push('…');
                 }
@@ -112,7 +116,12 @@ fn encode_step(steps: &[Field], text: &str, out: &mut Vec<u8>) -> Result<(), Str
     Ok(())
 }
 
-fn encode_value(schema: &Schema, field: &FieldTable, text: &str, out: &mut Vec<u8>) -> Result<(), String> {
+fn encode_value(
+    schema: &Schema,
+    field: &FieldTable,
+    text: &str,
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
     match field.kind {
         Kind::Message(id) => {
             let table = schema.message_table(id);

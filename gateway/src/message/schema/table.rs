@@ -248,7 +248,10 @@ impl EnumTable {
         }
         let mut values: Vec<_> = declared
             .iter()
-            .map(|(number, name)| EnumValue { number: *number, quoted: format!("\"{name}\"").into() })
+            .map(|(number, name)| EnumValue {
+                number: *number,
+                quoted: format!("\"{name}\"").into(),
+            })
             .collect();
         values.sort_by_key(|value| value.number);
         values.dedup_by_key(|value| value.number);

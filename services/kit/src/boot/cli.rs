@@ -92,7 +92,7 @@ mod tests {
         rotate_key: bool,
     }
 
-    fn words<'a>(line: &'a str) -> impl IntoIterator<Item = OsString> + use<'a> {
+    fn words(line: &str) -> impl IntoIterator<Item = OsString> + use<'_> {
         line.split(' ').map(OsString::from)
     }
 
