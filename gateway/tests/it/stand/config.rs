@@ -110,6 +110,12 @@ impl Config {
         self
     }
 
+    /// Exposes nothing of the kitchen.
+    pub(crate) fn hide_kitchen(&mut self) -> &mut Self {
+        self.access.clear();
+        self
+    }
+
     /// An environment variable of the program.
     pub(crate) fn environment(&mut self, name: &str, value: &str) -> &mut Self {
         self.environment.push((name.to_owned(), value.to_owned()));
