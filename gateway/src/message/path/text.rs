@@ -1,9 +1,9 @@
 //! From the text of a path variable or query parameter to wire bytes.
 
 use super::{FieldPath, PathError};
+use crate::message::base_64::decode_base64;
 use crate::message::json_in::{
-    Integer, decode_base64, integer, integer_range, is_number, push_field_mask, push_integer,
-    push_moment,
+    Integer, integer, integer_range, is_number, push_field_mask, push_integer, push_moment,
 };
 use crate::message::schema::{EnumTable, Field, FieldTable, Kind, Schema, Shape, Special, Tag};
 use crate::message::wire::{close, open, push_varint};
@@ -158,11 +158,14 @@ fn encode_value(
             close(out, start);
             Ok(())
         }
-        Kind::Bool => match text {
-            "true" => Ok(out.push(1)),
-            "false" => Ok(out.push(0)),
-            _ => Err("true or false".to_owned()),
-        },
+        Kind::Bool => {
+            out.push(match text {
+                "true" => 1,
+                "false" => 0,
+                _ => return Err("true or false".to_owned()),
+            });
+            Ok(())
+        }
         Kind::Enum(id) => {
             let table = schema.enum_table(id);
             let number = enum_number(table, text).ok_or_else(|| expected_enum(table))?;
