@@ -15,6 +15,7 @@ use service_kit::{
 };
 use tokio::{sync::Semaphore, time::Duration};
 use tonic::{Code, Request, Response, Status, async_trait};
+use tracing::Instrument as _;
 
 use crate::{intents, method::Method, payments};
 
@@ -54,10 +55,11 @@ impl PaymentService for Paying {
             let busy = |_| Status::unavailable("the bank is busy, try again");
             let place = Arc::clone(&self.counter).try_acquire_owned().map_err(busy)?;
             let paying = self.clone();
-            let payment = tokio::spawn(async move {
+            let work = async move {
                 let _place = place;
                 paying.pay_slowly(key, attempt).await
-            });
+            };
+            let payment = tokio::spawn(work.in_current_span());
             return payment.await.unwrap_or_else(|error| {
                 tracing::error!(%error, "a slow payment ended early");
                 Err(Status::internal("internal error"))
