@@ -188,7 +188,8 @@ async fn a_drain_says_so_first_and_lets_calls_end() {
     let address = bench.service.address;
     let stopped = tokio::spawn(bench.service.stop());
     assert_eq!(health.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
-    assert!(health.next().await.is_none());
+    let end = tokio::time::timeout(Duration::from_secs(5), health.next()).await;
+    assert!(end.unwrap().is_none());
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
 
     bench.odd.sell.notify_one();

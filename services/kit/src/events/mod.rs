@@ -137,8 +137,6 @@ impl Follower {
                 self.what.after = event.sequence;
                 return Ok(event);
             }
-            // Marked before reading: what is written in between wakes us once more.
-            self.events.latest.mark_unchanged();
             let what = self.what.clone();
             self.ready = self.events.store.read(move |db| Ok(batch(db, &what)?)).await?.into();
             if self.ready.is_empty() {
