@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _};
 use prost_reflect::prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions, Value as Field};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, SerializeOptions,
+    Value as Field,
+};
 use serde_json::Value;
 use thiserror::Error;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -47,7 +50,9 @@ pub fn shop_descriptors() -> DescriptorPool {
 /// Finds an RPC by its full name, `package.Service/Method`.
 pub fn method(pool: &DescriptorPool, rpc: &str) -> Result<MethodDescriptor, Unspeakable> {
     rpc.split_once('/')
-        .and_then(|(service, name)| pool.get_service_by_name(service)?.methods().find(|method| method.name() == name))
+        .and_then(|(service, name)| {
+            pool.get_service_by_name(service)?.methods().find(|method| method.name() == name)
+        })
         .ok_or_else(|| Unspeakable::UnknownRpc(rpc.to_owned()))
 }
 
@@ -64,7 +69,9 @@ pub fn decode(descriptor: MessageDescriptor, wire: &[u8]) -> Value {
     DynamicMessage::decode(descriptor, wire)
         .ok()
         .and_then(|dynamic| {
-            dynamic.serialize_with_options(serde_json::value::Serializer, &SerializeOptions::new()).ok()
+            dynamic
+                .serialize_with_options(serde_json::value::Serializer, &SerializeOptions::new())
+                .ok()
         })
         .unwrap_or_default()
 }
@@ -81,7 +88,12 @@ pub struct Call {
 impl Call {
     /// A call of `package.Service/Method` with a message in JSON.
     pub fn new(rpc: &str, message: Value) -> Self {
-        Self { rpc: rpc.to_owned(), message, metadata: MetadataMap::new(), patience: Duration::from_secs(10) }
+        Self {
+            rpc: rpc.to_owned(),
+            message,
+            metadata: MetadataMap::new(),
+            patience: Duration::from_secs(10),
+        }
     }
 
     /// Adds metadata.
@@ -93,7 +105,10 @@ impl Call {
     }
 
     /// Makes the call. The outer error says that it was never made, the inner one is the service's own.
-    pub async fn send(self, to: SocketAddr) -> Result<Result<Response<Value>, Status>, Unspeakable> {
+    pub async fn send(
+        self,
+        to: SocketAddr,
+    ) -> Result<Result<Response<Value>, Status>, Unspeakable> {
         let method = method(&shop_descriptors(), &self.rpc)?;
         let wire = encode(method.input(), &self.message)?;
         let answer = transmit(to, &self, wire).await;
@@ -129,12 +144,12 @@ fn list(message: &DynamicMessage, depth: usize, text: &mut String) {
         let head = format!("{:indent$}{} {}", "", field.number(), field.name(), indent = depth * 2);
         let values = value.as_list().map_or(vec![value], |list| list.iter().collect());
         for value in values {
-            list_value(&head, value, depth, text);
+            list_value(&head, value, &field.kind(), depth, text);
         }
     }
 }
 
-fn list_value(head: &str, value: &Field, depth: usize, text: &mut String) {
+fn list_value(head: &str, value: &Field, kind: &Kind, depth: usize, text: &mut String) {
     // Writing to a string can't fail.
     let _ = match value {
         Field::Message(message) => {
@@ -143,7 +158,14 @@ fn list_value(head: &str, value: &Field, depth: usize, text: &mut String) {
             writeln!(text, "{:indent$}}}", "", indent = depth * 2)
         }
         Field::String(string) => writeln!(text, "{head}: {string:?}"),
-        Field::EnumNumber(number) => writeln!(text, "{head}: {number} (enum)"),
+        Field::EnumNumber(number) => {
+            let named = kind.as_enum().and_then(|names| names.get_value(*number));
+            writeln!(
+                text,
+                "{head}: {number} ({})",
+                named.as_ref().map_or("?", |value| value.name())
+            )
+        }
         Field::I32(number) => writeln!(text, "{head}: {number}"),
         Field::I64(number) => writeln!(text, "{head}: {number}"),
         other => writeln!(text, "{head}: {other:?}"),

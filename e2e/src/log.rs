@@ -16,16 +16,27 @@ impl Log {
 
     /// Everything that was said so far.
     pub fn text(&self) -> String {
-        std::fs::read(&self.0).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        std::fs::read(&self.0)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
     }
 
     /// The lines that are JSON objects, oldest first.
     pub fn records(&self) -> Vec<Value> {
-        self.text().lines().filter_map(|line| serde_json::from_str(line).ok()).filter(Value::is_object).collect()
+        self.text()
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(Value::is_object)
+            .collect()
     }
 
     /// The last line that says something; empty when there is none.
     pub fn last_line(&self) -> String {
-        self.text().lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
+        self.text()
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or_default()
+            .to_owned()
     }
 }

@@ -47,10 +47,19 @@ pub enum NotReady {
 }
 
 /// Waits until a part can be used, or can't be any more.
-pub async fn wait(part: &Part, role: Role, ports: &Ports, patience: Duration) -> Result<(), NotReady> {
+pub async fn wait(
+    part: &Part,
+    role: Role,
+    ports: &Ports,
+    patience: Duration,
+) -> Result<(), NotReady> {
     let outcome = until(patience, async || {
         if let Some(status) = part.ended() {
-            return Some(Err(NotReady::Ended { part: part.name(), status, last_line: part.log().last_line() }));
+            return Some(Err(NotReady::Ended {
+                part: part.name(),
+                status,
+                last_line: part.log().last_line(),
+            }));
         }
         is_ready(role, ports).await.then_some(Ok(()))
     });
@@ -73,7 +82,11 @@ pub async fn answers_ok(url: &str) -> bool {
 }
 
 async fn serves(address: &str) -> Result<bool, Box<dyn std::error::Error>> {
-    let channel = Endpoint::from_shared(address.to_owned())?.timeout(Duration::from_secs(1)).connect().await?;
-    let answer = HealthClient::new(channel).check(HealthCheckRequest::default()).await?.into_inner();
+    let channel = Endpoint::from_shared(address.to_owned())?
+        .timeout(Duration::from_secs(1))
+        .connect()
+        .await?;
+    let answer =
+        HealthClient::new(channel).check(HealthCheckRequest::default()).await?.into_inner();
     Ok(answer.status() == ServingStatus::Serving)
 }

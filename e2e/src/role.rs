@@ -30,7 +30,8 @@ impl Role {
         [Self::User, Self::Product, Self::Product2, Self::Payment, Self::Order, Self::Gateway];
 
     /// The services: every part behind the door.
-    pub const SERVICES: [Self; 5] = [Self::User, Self::Product, Self::Product2, Self::Payment, Self::Order];
+    pub const SERVICES: [Self; 5] =
+        [Self::User, Self::Product, Self::Product2, Self::Payment, Self::Order];
 
     /// The name of this part in messages and file names.
     pub fn name(self) -> &'static str {
@@ -61,15 +62,27 @@ impl Role {
         }
     }
 
-    /// The environment variable by which `gateway.yaml` learns where this part is.
-    pub fn variable(self) -> &'static str {
+    /// The environment variable by which one chooses the port of this part.
+    pub fn port_variable(self) -> &'static str {
         match self {
-            Self::User => "USER_ADDR",
-            Self::Product => "PRODUCT_ADDR",
-            Self::Product2 => "PRODUCT_2_ADDR",
-            Self::Order => "ORDER_ADDR",
-            Self::Payment => "PAYMENT_ADDR",
+            Self::User => "USER_PORT",
+            Self::Product => "PRODUCT_PORT",
+            Self::Product2 => "PRODUCT_2_PORT",
+            Self::Order => "ORDER_PORT",
+            Self::Payment => "PAYMENT_PORT",
             Self::Gateway => "GATEWAY_PORT",
+        }
+    }
+
+    /// The environment variable by which `gateway.yaml` learns where a service is; none for the gateway itself.
+    fn address_variable(self) -> Option<&'static str> {
+        match self {
+            Self::User => Some("USER_ADDR"),
+            Self::Product => Some("PRODUCT_ADDR"),
+            Self::Product2 => Some("PRODUCT_2_ADDR"),
+            Self::Order => Some("ORDER_ADDR"),
+            Self::Payment => Some("PAYMENT_ADDR"),
+            Self::Gateway => None,
         }
     }
 }
@@ -91,10 +104,16 @@ pub struct Ports {
 /// The port of the gateway's admin listener when nobody asks for another.
 pub const USUAL_CONSOLE: u16 = 9900;
 
+/// The environment variable by which one chooses it.
+pub const CONSOLE_VARIABLE: &str = "CONSOLE_PORT";
+
 impl Ports {
     /// The ports of the documentation: 8080, 9900 and 50051 to 50054, 50062.
     pub fn usual() -> Self {
-        Self { parts: Role::ALL.map(|role| (role, role.usual_port())).into(), console: USUAL_CONSOLE }
+        Self {
+            parts: Role::ALL.map(|role| (role, role.usual_port())).into(),
+            console: USUAL_CONSOLE,
+        }
     }
 
     /// One port for each part in the order of [`Role::ALL`], and the last for operators.
@@ -113,6 +132,12 @@ impl Ports {
     /// The port of a part.
     pub fn port(&self, role: Role) -> u16 {
         self.parts.get(&role).copied().unwrap_or(role.usual_port())
+    }
+
+    /// Every port with the environment variable by which it is chosen.
+    pub fn variables(&self) -> Vec<(&'static str, u16)> {
+        let parts = Role::ALL.map(|role| (role.port_variable(), self.port(role)));
+        parts.into_iter().chain([(CONSOLE_VARIABLE, self.console)]).collect()
     }
 
     /// The address of a part, as in `127.0.0.1:50051`.
@@ -141,7 +166,9 @@ impl Ports {
         add("--address", self.address(role).to_string().into());
         add("--database", folder.join(format!("{}.db", role.program())).into());
         if role == Role::Order {
-            add("--product", format!("http://{}", self.address(Role::Product)).into());
+            let products = [Role::Product, Role::Product2]
+                .map(|role| format!("http://{}", self.address(role)));
+            add("--product", products.join(",").into());
             add("--payment", format!("http://{}", self.address(Role::Payment)).into());
         }
         line
@@ -150,11 +177,15 @@ impl Ports {
     /// What `gateway.yaml` takes from the environment, with the schema at `schema`.
     pub fn environment(&self, schema: &Path) -> Vec<(&'static str, OsString)> {
         let mut variables = vec![
-            (Role::Gateway.variable(), self.port(Role::Gateway).to_string().into()),
-            ("CONSOLE_PORT", self.console.to_string().into()),
+            (Role::Gateway.port_variable(), self.port(Role::Gateway).to_string().into()),
+            (CONSOLE_VARIABLE, self.console.to_string().into()),
             ("SCHEMA", schema.into()),
         ];
-        variables.extend(Role::SERVICES.map(|role| (role.variable(), self.address(role).to_string().into())));
+        for role in Role::ALL {
+            variables.extend(
+                role.address_variable().map(|name| (name, self.address(role).to_string().into())),
+            );
+        }
         variables
     }
 }

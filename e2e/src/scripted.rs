@@ -19,6 +19,12 @@ use tonic::Code;
 /// The length of what stands before each message on the wire: a flag and four bytes of length.
 const FRAME_HEAD: usize = 5;
 
+/// What balancers ask; a service that answers nothing to it is taken for a sick one.
+const HEALTH: &str = "grpc.health.v1.Health/Check";
+
+/// `SERVING` as a `HealthCheckResponse`.
+const SERVING: &[u8] = &[8, 1];
+
 /// What a scripted service answers.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -35,7 +41,12 @@ pub struct Script {
 impl Script {
     /// Success with a message.
     pub fn ok(message: impl Into<Bytes>) -> Self {
-        Self { code: Code::Ok, text: String::new(), message: Some(message.into()), metadata: Vec::new() }
+        Self {
+            code: Code::Ok,
+            text: String::new(),
+            message: Some(message.into()),
+            metadata: Vec::new(),
+        }
     }
 
     /// A failure.
@@ -76,7 +87,9 @@ pub struct Scripted {
 
 impl Scripted {
     /// A service that answers what `script` says to (RPC, message).
-    pub async fn answering(script: impl Fn(&str, &Bytes) -> Script + Send + Sync + 'static) -> Self {
+    pub async fn answering(
+        script: impl Fn(&str, &Bytes) -> Script + Send + Sync + 'static,
+    ) -> Self {
         Self::start(Behind::Script(Arc::new(script))).await
     }
 
@@ -90,9 +103,10 @@ impl Scripted {
         self.address
     }
 
-    /// The calls that were answered so far, oldest first.
+    /// The calls that were answered so far, oldest first; questions after its health left out.
     pub fn exchanges(&self) -> Vec<Exchange> {
-        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let all = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|exchange| exchange.rpc != HEALTH).cloned().collect()
     }
 
     async fn start(behind: Behind) -> Self {
@@ -100,7 +114,9 @@ impl Scripted {
             Ok(listener) => listener,
             Err(error) => panic!("can't listen: {error}"),
         };
-        let address = listener.local_addr().unwrap_or_else(|error| panic!("a listener has an address: {error}"));
+        let address = listener
+            .local_addr()
+            .unwrap_or_else(|error| panic!("a listener has an address: {error}"));
         let exchanges = Arc::new(Mutex::new(Vec::new()));
         let task = tokio::spawn(accept(listener, behind, Arc::clone(&exchanges)));
         Self { address, exchanges, task }
@@ -127,7 +143,8 @@ async fn accept(listener: TcpListener, behind: Behind, exchanges: Arc<Mutex<Vec<
     while let Ok((stream, _)) = listener.accept().await {
         let (behind, exchanges) = (behind.clone(), Arc::clone(&exchanges));
         tokio::spawn(async move {
-            let answer = service_fn(move |request| answer(request, behind.clone(), Arc::clone(&exchanges)));
+            let answer =
+                service_fn(move |request| answer(request, behind.clone(), Arc::clone(&exchanges)));
             let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
             // A broken connection is the caller's business.
             let _ = server.serve_connection(TokioIo::new(stream), answer).await;
@@ -146,6 +163,7 @@ async fn answer(
     let message = unframed(&body);
 
     let mut reply = match behind {
+        Behind::Script(_) if rpc == HEALTH => scripted(Script::ok(SERVING)),
         Behind::Script(script) => scripted(script(&rpc, &message)),
         Behind::Service(service) => forwarded(service, &head, body).await?,
     };
@@ -175,14 +193,21 @@ struct Whole {
 
 impl Whole {
     fn status(&self) -> Option<&HeaderValue> {
-        self.trailers.as_ref().and_then(|trailers| trailers.get("grpc-status")).or(self.headers.get("grpc-status"))
+        self.trailers
+            .as_ref()
+            .and_then(|trailers| trailers.get("grpc-status"))
+            .or(self.headers.get("grpc-status"))
     }
 }
 
 fn scripted(script: Script) -> Whole {
-    let mut headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"))]);
+    let mut headers = HeaderMap::from_iter([(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    )]);
     for (name, value) in script.metadata {
-        headers.insert(name, value.parse().unwrap_or_else(|error| panic!("metadata {name}: {error}")));
+        headers
+            .insert(name, value.parse().unwrap_or_else(|error| panic!("metadata {name}: {error}")));
     }
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from(i32::from(script.code)));
@@ -193,9 +218,14 @@ fn scripted(script: Script) -> Whole {
     Whole { headers, body, trailers: Some(trailers) }
 }
 
-async fn forwarded(service: SocketAddr, head: &http::request::Parts, body: Bytes) -> Result<Whole, AnyError> {
+async fn forwarded(
+    service: SocketAddr,
+    head: &http::request::Parts,
+    body: Bytes,
+) -> Result<Whole, AnyError> {
     let stream = TokioIo::new(TcpStream::connect(service).await?);
-    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await?;
     tokio::spawn(connection);
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let uri: Uri = format!("http://{service}{path}").parse()?;

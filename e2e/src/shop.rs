@@ -35,7 +35,10 @@ pub struct Person {
 impl Shop {
     /// The shop at a base such as `http://127.0.0.1:8080`.
     pub fn at(base: &str) -> Self {
-        let client = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build();
+        let client = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .build();
         match client {
             Ok(client) => Self { base: base.trim_end_matches('/').to_owned(), client },
             Err(error) => panic!("can't make an HTTP client: {error}"),
@@ -192,11 +195,18 @@ impl Answer {
     pub fn expect_problem(self, status: u16, code: &str) -> Self {
         let answer = self.expect_status(status);
         let (what, text, json) = (&answer.what, &answer.text, &answer.json);
-        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{what}: {text}");
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json"),
+            "{what}: {text}"
+        );
         assert_eq!(json["status"], status, "{what}: {text}");
         assert_eq!(json["code"], code, "{what}: {text}");
         for field in ["type", "title", "detail"] {
-            assert!(json[field].as_str().is_some_and(|value| !value.is_empty()), "{what}: no {field}: {text}");
+            assert!(
+                json[field].as_str().is_some_and(|value| !value.is_empty()),
+                "{what}: no {field}: {text}"
+            );
         }
         assert_eq!(json["requestId"].as_str(), answer.header("x-request-id"), "{what}: {text}");
         answer

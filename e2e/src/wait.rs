@@ -22,7 +22,11 @@ pub async fn until<T>(patience: Duration, mut ask: impl AsyncFnMut() -> Option<T
 }
 
 /// [`until`] for tests: panics with `what` when the condition did not come true.
-pub async fn eventually<T>(what: &str, patience: Duration, ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(
+    what: &str,
+    patience: Duration,
+    ask: impl AsyncFnMut() -> Option<T>,
+) -> T {
     match until(patience, ask).await {
         Some(answer) => answer,
         None => panic!("waited {patience:?} in vain for this: {what}"),

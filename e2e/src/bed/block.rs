@@ -18,19 +18,20 @@ const SIZE: u16 = 8;
 
 /// Holds a block of ports.
 #[derive(Debug)]
-pub(super) struct Block {
+pub struct Block {
     _guard: TcpListener,
 }
 
-/// Takes a block that is free; panics when there is none.
-pub(super) fn take() -> (Block, Ports) {
+/// Takes a block that is free, for as long as what is answered lives. Panics when there is none.
+pub fn take() -> (Block, Ports) {
     let blocks = (LAST - FIRST) / SIZE;
     // Beginning at the process's own place keeps parallel tests from trying the same blocks.
     let start = u16::try_from(std::process::id() % u32::from(blocks)).unwrap_or_default();
     for step in 0..blocks {
         let base = FIRST + (start + step) % blocks * SIZE;
         let Ok(guard) = listen(base) else { continue };
-        let ports: [u16; 7] = std::array::from_fn(|index| base + 1 + u16::try_from(index).unwrap_or_default());
+        let ports: [u16; 7] =
+            std::array::from_fn(|index| base + 1 + u16::try_from(index).unwrap_or_default());
         if ports.iter().all(|port| listen(*port).is_ok()) {
             return (Block { _guard: guard }, Ports::of(ports));
         }

@@ -25,7 +25,10 @@ impl Folder {
 }
 
 impl Drop for Folder {
-    #[expect(clippy::print_stderr, reason = "whoever reads a failed test wants to know where to look")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "whoever reads a failed test wants to know where to look"
+    )]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the shop's files and logs are kept in {}", self.0.display());

@@ -18,7 +18,7 @@ use crate::role::{Ports, Role};
 use crate::shop::Shop;
 use crate::wait::eventually;
 
-use block::Block;
+pub use block::{Block, take as take_ports};
 use folder::Folder;
 
 /// The configuration of the gateway as the repository has it.
@@ -87,12 +87,13 @@ impl Setup {
 
     /// Starts it and waits until every part that is there is ready. Panics with the reason when one is not.
     pub async fn start(self) -> Bed {
-        let (block, ports) = block::take();
+        let (block, ports) = take_ports();
         let folder = Folder::new();
         make_folder(&folder.path().join("log"));
         write(&folder.path().join("gateway.yaml"), self.config.as_bytes());
         write(&folder.path().join("shop.binpb"), &self.schema);
-        let mut fleet = Fleet::new(&self.program, ports, folder.path(), &folder.path().join("gateway.yaml"));
+        let mut fleet =
+            Fleet::new(&self.program, ports, folder.path(), &folder.path().join("gateway.yaml"));
         for (role, word) in self.extra {
             fleet.add_argument(role, word);
         }
@@ -153,10 +154,15 @@ impl Bed {
     /// The one line of the access log about a request. Panics when there is none or more than one.
     pub async fn access_line(&self, request_id: &str) -> Value {
         let log = self.part(Role::Gateway).log();
-        let about = |record: &Value| record["request_id"] == request_id && record.get("route").is_some();
+        let about = |record: &Value| {
+            record["request_id"] == request_id && record.get("duration_us").is_some()
+        };
         let find = || log.records().into_iter().filter(about).collect::<Vec<_>>();
         let what = format!("an access line about request {request_id}");
-        let mut lines = eventually(&what, LOG_PATIENCE, async || Some(find()).filter(|found| !found.is_empty())).await;
+        let mut lines = eventually(&what, LOG_PATIENCE, async || {
+            Some(find()).filter(|found| !found.is_empty())
+        })
+        .await;
         assert_eq!(lines.len(), 1, "one request is one access line: {lines:#?}");
         lines.swap_remove(0)
     }
@@ -164,14 +170,17 @@ impl Bed {
     /// What the services wrote about the calls of a request, as (part, log line). Waits for the first of them.
     pub async fn service_lines(&self, request_id: &str) -> Vec<(Role, Value)> {
         let what = format!("a service's line about request {request_id}");
-        let found = async || Some(self.service_lines_now(request_id)).filter(|found| !found.is_empty());
+        let found =
+            async || Some(self.service_lines_now(request_id)).filter(|found| !found.is_empty());
         eventually(&what, LOG_PATIENCE, found).await
     }
 
     /// What the services have written so far about the calls of a request.
     pub fn service_lines_now(&self, request_id: &str) -> Vec<(Role, Value)> {
         let about = |record: &Value| record["request_id"] == request_id;
-        let of = |role: Role| self.part(role).log().records().into_iter().filter(about).map(move |line| (role, line));
+        let of = |role: Role| {
+            self.part(role).log().records().into_iter().filter(about).map(move |line| (role, line))
+        };
         Role::SERVICES.into_iter().flat_map(of).collect()
     }
 }

@@ -46,7 +46,9 @@ impl Compare {
                 say(&table);
                 ExitCode::SUCCESS
             }
-            Err(error) => fail(&format!("can't compare: {error} (does the shop run? start it with: demo run)")),
+            Err(error) => fail(&format!(
+                "can't compare: {error} (does the shop run? start it with: demo run)"
+            )),
         }
     }
 }
@@ -69,14 +71,23 @@ async fn compare(ports: &Ports, round_trip: Duration) -> Result<String, AnyError
     if direct.page != door.page {
         return Err("the two pages differ".into());
     }
-    let row = |what: &str, direct: String, door: String| format!("  {what:<38}{direct:>14}{door:>14}");
+    let row =
+        |what: &str, direct: String, door: String| format!("  {what:<38}{direct:>14}{door:>14}");
     let rows = [
         row("", "the services".to_owned(), "the door".to_owned()),
-        row("addresses the client must know", direct.addresses.to_string(), door.addresses.to_string()),
+        row(
+            "addresses the client must know",
+            direct.addresses.to_string(),
+            door.addresses.to_string(),
+        ),
         row("connections it opens", direct.connections.to_string(), door.connections.to_string()),
         row("requests it sends", direct.requests.to_string(), door.requests.to_string()),
         row("bytes on its line, both ways", direct.bytes.to_string(), door.bytes.to_string()),
-        row("milliseconds until the page is there", direct.took.as_millis().to_string(), door.took.as_millis().to_string()),
+        row(
+            "milliseconds until the page is there",
+            direct.took.as_millis().to_string(),
+            door.took.as_millis().to_string(),
+        ),
         row("what it speaks", "gRPC".to_owned(), "HTTP, JSON".to_owned()),
         row("who says that it is user 123", "itself".to_owned(), "its token".to_owned()),
     ];
@@ -91,11 +102,16 @@ async fn compare(ports: &Ports, round_trip: Duration) -> Result<String, AnyError
 /// Signs in and makes sure that there is an order to show. The key makes the second time a replay, not a second order.
 async fn prepare(ports: &Ports) -> Result<String, AnyError> {
     let (client, base) = (reqwest::Client::new(), ports.base());
-    let login = client.post(format!("{base}/api/auth/login")).json(&json!({"email": EMAIL, "password": PASSWORD}));
+    let login = client
+        .post(format!("{base}/api/auth/login"))
+        .json(&json!({"email": EMAIL, "password": PASSWORD}));
     let answer: Value = login.send().await?.error_for_status()?.json().await?;
     let token = answer["accessToken"].as_str().ok_or("the login gave no token")?.to_owned();
     let items = json!({"items": [{"productId": "p-1", "quantity": 1}, {"productId": "p-2", "quantity": 1}]});
-    let order = client.post(format!("{base}/api/orders")).bearer_auth(&token).header("idempotency-key", "compare");
+    let order = client
+        .post(format!("{base}/api/orders"))
+        .bearer_auth(&token)
+        .header("idempotency-key", "compare");
     order.json(&items).send().await?.error_for_status()?;
     Ok(token)
 }
@@ -111,7 +127,9 @@ async fn lay(address: SocketAddr, round_trip: Duration) -> Result<(Tap, String),
 async fn direct(ports: &Ports, round_trip: Duration) -> Result<Bill, AnyError> {
     fn signed<T>(message: T) -> Request<T> {
         let mut request = Request::new(message);
-        request.metadata_mut().insert("x-principal-id", tonic::metadata::MetadataValue::from_static(USER));
+        request
+            .metadata_mut()
+            .insert("x-principal-id", tonic::metadata::MetadataValue::from_static(USER));
         request
     }
     let (user_wire, user_at) = lay(ports.address(Role::User), round_trip).await?;
@@ -153,7 +171,12 @@ async fn door(ports: &Ports, round_trip: Duration, token: &str) -> Result<Bill, 
     let (wire, base) = lay(ports.address(Role::Gateway), round_trip).await?;
     let client = reqwest::Client::builder().http2_prior_knowledge().build()?;
     let load = async |path: String| {
-        let answer = client.get(format!("{base}{path}")).bearer_auth(token).send().await?.error_for_status()?;
+        let answer = client
+            .get(format!("{base}{path}"))
+            .bearer_auth(token)
+            .send()
+            .await?
+            .error_for_status()?;
         answer.json::<Value>().await.map_err(AnyError::from)
     };
 
@@ -161,13 +184,22 @@ async fn door(ports: &Ports, round_trip: Duration, token: &str) -> Result<Bill, 
     let user = load(format!("/api/users/{USER}"));
     let orders = load(format!("/api/users/{USER}/orders"));
     let (_user, orders) = tokio::try_join!(user, orders)?;
-    let items = orders["orders"].as_array().into_iter().flatten().flat_map(|order| order["items"].as_array()).flatten();
+    let items = orders["orders"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|order| order["items"].as_array())
+        .flatten();
     let ids: BTreeSet<&str> = items.filter_map(|item| item["productId"].as_str()).collect();
     let query: Vec<String> = ids.iter().map(|id| format!("ids={id}")).collect();
     let products = load(format!("/api/products:batchGet?{}", query.join("&"))).await?;
     let took = start.elapsed();
 
-    let names = products["products"].as_array().into_iter().flatten().filter_map(|product| product["name"].as_str());
+    let names = products["products"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|product| product["name"].as_str());
     Ok(Bill {
         addresses: 1,
         connections: wire.connections(),

@@ -56,39 +56,39 @@ struct PartLine {
 #[derive(Clone, Debug, Args)]
 struct PortArgs {
     /// The port for clients.
-    #[arg(long, env = "GATEWAY_PORT", default_value_t = Role::Gateway.usual_port())]
-    gateway_port: u16,
+    #[arg(long = "gateway-port", env = "GATEWAY_PORT", default_value_t = Role::Gateway.usual_port())]
+    gateway: u16,
     /// The port for operators.
-    #[arg(long, env = "CONSOLE_PORT", default_value_t = crate::role::USUAL_CONSOLE)]
-    console_port: u16,
+    #[arg(long = "console-port", env = "CONSOLE_PORT", default_value_t = crate::role::USUAL_CONSOLE)]
+    console: u16,
     /// The port of the user service.
-    #[arg(long, env = "USER_PORT", default_value_t = Role::User.usual_port())]
-    user_port: u16,
+    #[arg(long = "user-port", env = "USER_PORT", default_value_t = Role::User.usual_port())]
+    user: u16,
     /// The port of the product service.
-    #[arg(long, env = "PRODUCT_PORT", default_value_t = Role::Product.usual_port())]
-    product_port: u16,
+    #[arg(long = "product-port", env = "PRODUCT_PORT", default_value_t = Role::Product.usual_port())]
+    product: u16,
     /// The port of the second product service.
-    #[arg(long, env = "PRODUCT_2_PORT", default_value_t = Role::Product2.usual_port())]
-    product_2_port: u16,
+    #[arg(long = "product-2-port", env = "PRODUCT_2_PORT", default_value_t = Role::Product2.usual_port())]
+    product_2: u16,
     /// The port of the order service.
-    #[arg(long, env = "ORDER_PORT", default_value_t = Role::Order.usual_port())]
-    order_port: u16,
+    #[arg(long = "order-port", env = "ORDER_PORT", default_value_t = Role::Order.usual_port())]
+    order: u16,
     /// The port of the payment service.
-    #[arg(long, env = "PAYMENT_PORT", default_value_t = Role::Payment.usual_port())]
-    payment_port: u16,
+    #[arg(long = "payment-port", env = "PAYMENT_PORT", default_value_t = Role::Payment.usual_port())]
+    payment: u16,
 }
 
 impl PortArgs {
     fn ports(&self) -> Ports {
         let mut ports = Ports::usual();
-        ports.console = self.console_port;
+        ports.console = self.console;
         ports
-            .with(Role::Gateway, self.gateway_port)
-            .with(Role::User, self.user_port)
-            .with(Role::Product, self.product_port)
-            .with(Role::Product2, self.product_2_port)
-            .with(Role::Order, self.order_port)
-            .with(Role::Payment, self.payment_port)
+            .with(Role::Gateway, self.gateway)
+            .with(Role::User, self.user)
+            .with(Role::Product, self.product)
+            .with(Role::Product2, self.product_2)
+            .with(Role::Order, self.order)
+            .with(Role::Payment, self.payment)
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn main(self) -> ExitCode {
-        match self.start().await {
+        match self.prepare() {
             Ok(fleet) => {
                 let code = attend(&fleet).await;
                 say("Closing: the gateway first, then the services.");
@@ -47,16 +47,20 @@ impl Run {
         }
     }
 
-    async fn start(&self) -> Result<Fleet, String> {
+    /// Everything that can be said to be wrong before a process is started.
+    fn prepare(&self) -> Result<Fleet, String> {
         let ports = self.ports.ports();
         check_ports(&ports)?;
         if !self.config.exists() {
             let file = self.config.display();
-            return Err(format!("there is no {file}: start at the top of the repository, or name it with --config"));
+            return Err(format!(
+                "there is no {file}: start at the top of the repository, or name it with --config"
+            ));
         }
-        let folder = prepare(&self.folder, self.fresh)
+        let folder = make_folder(&self.folder, self.fresh)
             .map_err(|error| format!("can't use the folder {}: {error}", self.folder.display()))?;
-        let program = std::env::current_exe().map_err(|error| format!("can't find myself: {error}"))?;
+        let program =
+            std::env::current_exe().map_err(|error| format!("can't find myself: {error}"))?;
         Ok(Fleet::new(&program, ports, &folder, &self.config))
     }
 }
@@ -76,7 +80,9 @@ async fn attend(fleet: &Fleet) -> ExitCode {
         loop {
             if let Some((part, status)) = fleet.ended() {
                 let (name, last) = (part.name(), part.log().last_line());
-                return fail(&format!("{name} ended by itself ({status}); the last line of its log: {last}"));
+                return fail(&format!(
+                    "{name} ended by itself ({status}); the last line of its log: {last}"
+                ));
             }
             sleep(LOOK).await;
         }
@@ -88,7 +94,8 @@ async fn attend(fleet: &Fleet) -> ExitCode {
 }
 
 async fn asked_to_stop() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return std::future::pending().await;
     };
@@ -100,20 +107,14 @@ async fn asked_to_stop() {
 
 /// A port that is taken is the commonest reason why nothing works, and a part that fails would say so only in its log.
 fn check_ports(ports: &Ports) -> Result<(), String> {
-    let variable = |role: Role| match role {
-        Role::Gateway => "GATEWAY_PORT",
-        Role::User => "USER_PORT",
-        Role::Product => "PRODUCT_PORT",
-        Role::Product2 => "PRODUCT_2_PORT",
-        Role::Order => "ORDER_PORT",
-        Role::Payment => "PAYMENT_PORT",
-    };
-    let parts = Role::ALL.map(|role| (ports.port(role), variable(role)));
-    for (port, variable) in parts.into_iter().chain([(ports.console, "CONSOLE_PORT")]) {
+    for (variable, port) in ports.variables() {
         if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             return Err(match error.kind() {
                 io::ErrorKind::AddrInUse => {
-                    format!("port {port} is in use: stop the program that listens there, or choose another port, for example {variable}={}", port.wrapping_add(1))
+                    format!(
+                        "port {port} is in use: stop the program that listens there, or choose another port, for example {variable}={}",
+                        port.wrapping_add(1)
+                    )
                 }
                 _ => format!("can't listen on port {port}: {error}"),
             });
@@ -123,16 +124,17 @@ fn check_ports(ports: &Ports) -> Result<(), String> {
 }
 
 /// Makes the folder, forgets what is to be forgotten, writes the schema. Answers the whole path of the folder.
-fn prepare(folder: &Path, fresh: bool) -> io::Result<PathBuf> {
+fn make_folder(folder: &Path, fresh: bool) -> io::Result<PathBuf> {
     std::fs::create_dir_all(folder.join("log"))?;
     let folder = folder.canonicalize()?;
     for place in [folder.clone(), folder.join("log")] {
         for entry in std::fs::read_dir(place)? {
             let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             // SQLite keeps `user.db-wal` and `user.db-shm` beside `user.db`.
-            let database = name.split_once(".db").is_some_and(|(_, rest)| matches!(rest, "" | "-wal" | "-shm"));
-            if name.ends_with(".log") || (fresh && database) {
+            let has_ending =
+                |ending: &str| path.extension().is_some_and(|extension| extension == ending);
+            let database = ["db", "db-wal", "db-shm"].into_iter().any(has_ending);
+            if has_ending("log") || (fresh && database) {
                 std::fs::remove_file(path)?;
             }
         }
@@ -143,7 +145,9 @@ fn prepare(folder: &Path, fresh: bool) -> io::Result<PathBuf> {
 
 /// What a person needs to know once everything runs: where, who, and lines to paste.
 fn welcome(ports: &Ports) -> String {
-    WELCOME.replace("http://127.0.0.1:8080", &ports.base()).replace("http://127.0.0.1:9900", &ports.console_base())
+    WELCOME
+        .replace("http://127.0.0.1:8080", &ports.base())
+        .replace("http://127.0.0.1:9900", &ports.console_base())
 }
 
 const WELCOME: &str = include_str!("welcome.txt");

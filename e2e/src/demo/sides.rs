@@ -42,7 +42,9 @@ impl Sides {
         for role in Role::SERVICES {
             if !is_ready(role, &ports).await {
                 let address = ports.address(role);
-                return fail(&format!("no {role} service answers at {address}: start the shop with demo run"));
+                return fail(&format!(
+                    "no {role} service answers at {address}: start the shop with demo run"
+                ));
             }
         }
         let Ok(program) = std::env::current_exe() else { return fail("can't find myself") };
@@ -58,7 +60,8 @@ impl Sides {
         for header in &self.headers {
             let (name, value) = header.split_once(':').unwrap_or((header, ""));
             request = request.header(name.trim(), value.trim());
-            let _ = writeln!(text, "    {}: {}", name.trim().to_lowercase(), shortened(value.trim()));
+            let _ =
+                writeln!(text, "    {}: {}", name.trim().to_lowercase(), shortened(value.trim()));
         }
         if let Some(body) = &self.body {
             request = request.text(body.clone());
@@ -102,7 +105,7 @@ impl Windows {
             .config(&format!("{user}{keys}"), &format!("{}{keys}", ports.address(Role::User)))
             .config(user, &self.user.address().to_string())
             .config("${PRODUCT_ADDR:-127.0.0.1:50052}", &self.product.address().to_string())
-            .config("${PRODUCT_2_ADDR:-127.0.0.1:50062}", &self.product.address().to_string())
+            .config("\n      - \"http://${PRODUCT_2_ADDR:-127.0.0.1:50062}\"", "")
             .config("${ORDER_ADDR:-127.0.0.1:50053}", &self.order.address().to_string())
             .config("${PAYMENT_ADDR:-127.0.0.1:50054}", &self.payment.address().to_string())
             .start()
@@ -112,7 +115,10 @@ impl Windows {
     }
 
     fn exchanges(&self) -> Vec<Exchange> {
-        [&self.user, &self.product, &self.order, &self.payment].into_iter().flat_map(Scripted::exchanges).collect()
+        [&self.user, &self.product, &self.order, &self.payment]
+            .into_iter()
+            .flat_map(Scripted::exchanges)
+            .collect()
     }
 }
 
@@ -131,7 +137,12 @@ fn shown(exchange: &Exchange) -> String {
     for line in listing(method.input(), &exchange.message).lines() {
         let _ = writeln!(text, "    {line}");
     }
-    let _ = writeln!(text, "\nservice to gateway\n    grpc-status: {}, {} bytes", exchange.status, exchange.answer.len());
+    let _ = writeln!(
+        text,
+        "\nservice to gateway\n    grpc-status: {}, {} bytes",
+        exchange.status,
+        exchange.answer.len()
+    );
     for line in listing(method.output(), &exchange.answer).lines() {
         let _ = writeln!(text, "    {line}");
     }

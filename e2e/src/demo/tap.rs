@@ -98,7 +98,8 @@ async fn carry(
         while let Ok(length @ 1..) = from.read(&mut piece).await {
             let part = piece.get(..length).unwrap_or_default();
             counts.bytes.fetch_add(u64::try_from(length).unwrap_or_default(), Relaxed);
-            if sender.send((Instant::now() + one_way, Bytes::copy_from_slice(part))).await.is_err() {
+            if sender.send((Instant::now() + one_way, Bytes::copy_from_slice(part))).await.is_err()
+            {
                 return;
             }
         }

@@ -19,7 +19,7 @@ pub const SCENES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenes");
 const PROGRAM: &str = "target/debug/demo";
 
 /// How much of an answer is shown.
-const LINES_SHOWN: usize = 40;
+const LINES_SHOWN: usize = 60;
 
 /// Plays the lessons.
 #[derive(Debug, Args)]
@@ -37,7 +37,9 @@ impl Tour {
             Ok(scenes) => scenes,
             Err(error) => return fail(&error.to_string()),
         };
-        let wanted = |scene: &Scene| self.only.is_empty() || self.only.iter().any(|word| scene.name.contains(word));
+        let wanted = |scene: &Scene| {
+            self.only.is_empty() || self.only.iter().any(|word| scene.name.contains(word))
+        };
         let scenes: Vec<Scene> = scenes.into_iter().filter(wanted).collect();
         if scenes.is_empty() {
             return fail("no lesson has such a name");
@@ -59,7 +61,8 @@ impl Tour {
             return Ok((ports, None));
         }
         say(&format!("No shop is open at {}; opening one for the tour.", ports.base()));
-        let program = std::env::current_exe().map_err(|error| format!("can't find myself: {error}"))?;
+        let program =
+            std::env::current_exe().map_err(|error| format!("can't find myself: {error}"))?;
         let bed = Setup::new(program).start().await;
         Ok((bed.ports().clone(), Some(bed)))
     }
@@ -74,7 +77,12 @@ async fn play_all(scenes: &[Scene], ports: &Ports) -> ExitCode {
     let stage = stage(ports, &program, folder.clone());
     let mut failed = 0;
     for scene in scenes {
-        say(&format!("\n== {}\n   {}\n   Read on: gateway/docs/{}", scene.title, scene.lesson, scene.chapter.display()));
+        say(&format!(
+            "\n== {}\n   {}\n   Read on: gateway/docs/{}",
+            scene.title,
+            scene.lesson.replace('\n', "\n   "),
+            scene.chapter.display()
+        ));
         match play(scene, &stage, |step, outcome| say(&told(step, outcome))).await {
             Ok(true) => {}
             Ok(false) => failed += 1,
@@ -96,40 +104,77 @@ pub fn stage(ports: &Ports, program: &Path, folder: PathBuf) -> Stage {
         .into();
     instead.push((format!("127.0.0.1:{USUAL_CONSOLE}"), format!("127.0.0.1:{}", ports.console)));
     instead.push((PROGRAM.to_owned(), program.display().to_string()));
-    let variable = |name: &'static str, port: u16| (name, OsString::from(port.to_string()));
-    let environment = vec![
-        variable("GATEWAY_PORT", ports.port(Role::Gateway)),
-        variable("CONSOLE_PORT", ports.console),
-        variable("USER_PORT", ports.port(Role::User)),
-        variable("PRODUCT_PORT", ports.port(Role::Product)),
-        variable("PRODUCT_2_PORT", ports.port(Role::Product2)),
-        variable("ORDER_PORT", ports.port(Role::Order)),
-        variable("PAYMENT_PORT", ports.port(Role::Payment)),
-    ];
+    let text = |(name, port): (&'static str, u16)| (name, OsString::from(port.to_string()));
+    let environment = ports.variables().into_iter().map(text).collect();
     Stage { instead, environment, folder }
 }
 
 fn told(step: &Step, outcome: &Outcome) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     if !step.note.is_empty() {
-        text.push_str(&format!("\n   {}", step.note));
+        lines.push(format!("\n   {}", step.note));
     }
-    text.push_str(&format!("\n   $ {}\n", outcome.command.replace('\n', "\n     ")));
-    if let Some(status) = outcome.status {
-        text.push_str(&format!("     HTTP {status}\n"));
-    }
-    let json = outcome.json();
-    let printed = if json.is_null() { outcome.printed.clone() } else { format!("{json:#}") };
-    for line in printed.lines().take(LINES_SHOWN) {
-        text.push_str(&format!("     {line}\n"));
-    }
+    lines.push(format!("\n   $ {}", outcome.command.replace('\n', "\n     ")));
+    lines.extend(outcome.status.map(|status| format!("     HTTP {status}")));
+    let printed =
+        if outcome.json().is_null() { outcome.printed.clone() } else { indented(&outcome.printed) };
+    lines.extend(printed.lines().take(LINES_SHOWN).map(|line| format!("     {line}")));
     if printed.lines().count() > LINES_SHOWN {
-        text.push_str("     ...\n");
+        lines.push("     ...".to_owned());
     }
     let mark = if outcome.wrong.is_empty() { "✓" } else { "✗" };
-    text.push_str(&format!("   {mark} {} ms", outcome.took.as_millis()));
-    for wrong in &outcome.wrong {
-        text.push_str(&format!("\n     ✗ {wrong}"));
+    lines.push(format!("   {mark} {} ms", outcome.took.as_millis()));
+    lines.extend(outcome.wrong.iter().map(|wrong| format!("     ✗ {wrong}")));
+    lines.join("\n")
+}
+
+/// Spreads JSON over lines without changing anything in it: no parser, so that what is shown is what was sent.
+fn indented(json: &str) -> String {
+    let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
+    let line = |depth: usize| format!("\n{:indent$}", "", indent = depth * 2);
+    for letter in json.trim().chars() {
+        match letter {
+            _ if quoted => {
+                text.push(letter);
+                quoted = escaped || letter != '"';
+                escaped = !escaped && letter == '\\';
+            }
+            '{' | '[' => {
+                depth += 1;
+                text.push(letter);
+                text.push_str(&line(depth));
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                text.push_str(&line(depth));
+                text.push(letter);
+            }
+            ',' => {
+                text.push(letter);
+                text.push_str(&line(depth));
+            }
+            ':' => text.push_str(": "),
+            letter if letter.is_whitespace() => {}
+            letter => {
+                quoted = letter == '"';
+                text.push(letter);
+            }
+        }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::indented;
+
+    #[test]
+    fn spreads_json_and_leaves_texts_alone() {
+        let json = r#"{"z":"a, {b}: \\\"c\\","a":[1,{"b":null}]}"#;
+        let spread = indented(json);
+        assert_eq!(spread.lines().count(), 9, "{spread}");
+        assert!(spread.starts_with("{\n  \"z\": \"a, {b}: \\\\\\\"c\\\\\",\n"), "{spread}");
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&spread), read(json));
+    }
 }

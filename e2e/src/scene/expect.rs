@@ -72,16 +72,18 @@ pub fn subset(part: &Value, whole: &Value) -> Result<(), String> {
 
 fn compare(part: &Value, whole: &Value, place: &str) -> Result<(), String> {
     match (part, whole) {
-        (Value::Object(part), Value::Object(whole)) => part.iter().try_for_each(|(key, value)| match whole.get(key) {
-            Some(other) => compare(value, other, &format!("{place}.{key}")),
-            None => Err(format!("{place}: there is no {key}")),
-        }),
-        (Value::Array(part), Value::Array(whole)) => part.iter().enumerate().try_for_each(|(at, value)| {
-            match whole.get(at) {
+        (Value::Object(part), Value::Object(whole)) => {
+            part.iter().try_for_each(|(key, value)| match whole.get(key) {
+                Some(other) => compare(value, other, &format!("{place}.{key}")),
+                None => Err(format!("{place}: there is no {key}")),
+            })
+        }
+        (Value::Array(part), Value::Array(whole)) => {
+            part.iter().enumerate().try_for_each(|(at, value)| match whole.get(at) {
                 Some(other) => compare(value, other, &format!("{place}[{at}]")),
                 None => Err(format!("{place}: there are only {} elements", whole.len())),
-            }
-        }),
+            })
+        }
         (Value::String(any), other) if any == "*" && !other.is_null() => Ok(()),
         _ if part == whole => Ok(()),
         _ => Err(format!("{place}: expected {part}, but got {whole}")),
@@ -134,6 +136,9 @@ mod tests {
             max_ms: Some(10),
         };
         assert_eq!(expect.judge(&outcome).len(), 5, "{:?}", expect.judge(&outcome));
-        assert_eq!(Expect { status: Some(500), max_ms: Some(20), ..Expect::default() }.judge(&outcome), [""; 0]);
+        assert_eq!(
+            Expect { status: Some(500), max_ms: Some(20), ..Expect::default() }.judge(&outcome),
+            [""; 0]
+        );
     }
 }

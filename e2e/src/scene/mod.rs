@@ -98,8 +98,10 @@ pub fn read(path: &Path) -> Result<Scene, SceneError> {
 }
 
 fn parse(path: &Path, text: &str) -> Result<Scene, SceneError> {
-    let mut scene: Scene = toml::from_str(text)
-        .map_err(|source| SceneError::Malformed { path: path.to_owned(), source: Box::new(source) })?;
+    let mut scene: Scene = toml::from_str(text).map_err(|source| SceneError::Malformed {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
     let empty = |problem| Err(SceneError::Empty { path: path.to_owned(), problem });
     if scene.title.is_empty() || scene.lesson.is_empty() {
         return empty("a scene has a title and a lesson");

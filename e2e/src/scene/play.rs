@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::{Scene, Step};
 
 /// No command of a lesson may take longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a person would not type: it writes the head of each answer down, so that its status can be checked.
 const PRELUDE: &str = r#"curl() { command curl -D "$STAGE_HEAD" "$@"; }
@@ -34,7 +34,9 @@ pub struct Stage {
 impl Stage {
     /// A command as it is to be typed here.
     pub fn local(&self, command: &str) -> String {
-        self.instead.iter().fold(command.trim().to_owned(), |text, (usual, actual)| text.replace(usual, actual))
+        self.instead
+            .iter()
+            .fold(command.trim().to_owned(), |text, (usual, actual)| text.replace(usual, actual))
     }
 }
 
@@ -64,7 +66,11 @@ impl Outcome {
 
 /// Plays a scene and shows each outcome to `watch` as it comes; stops after a step that went wrong, because the next
 /// ones stand on it. Answers whether all was as expected.
-pub async fn play(scene: &Scene, stage: &Stage, mut watch: impl FnMut(&Step, &Outcome)) -> io::Result<bool> {
+pub async fn play(
+    scene: &Scene,
+    stage: &Stage,
+    mut watch: impl FnMut(&Step, &Outcome),
+) -> io::Result<bool> {
     let mut kept: BTreeMap<String, String> = BTreeMap::new();
     for step in &scene.steps {
         let mut outcome = run(step, stage, &mut kept).await?;
@@ -77,12 +83,19 @@ pub async fn play(scene: &Scene, stage: &Stage, mut watch: impl FnMut(&Step, &Ou
     Ok(true)
 }
 
-async fn run(step: &Step, stage: &Stage, kept: &mut BTreeMap<String, String>) -> io::Result<Outcome> {
+async fn run(
+    step: &Step,
+    stage: &Stage,
+    kept: &mut BTreeMap<String, String>,
+) -> io::Result<Outcome> {
     let head = stage.folder.join("head");
     let _ = std::fs::remove_file(&head);
     let command = stage.local(&step.command);
     let note = |name: &str| stage.folder.join(format!("kept-{name}"));
-    let keep = step.keep.iter().map(|name| format!("printf %s \"${name}\" > '{}'\n", note(name).display()));
+    let keep = step
+        .keep
+        .iter()
+        .map(|name| format!("printf %s \"${name}\" > '{}'\n", note(name).display()));
     let script = format!("{PRELUDE}{command}\n{}", keep.collect::<String>());
 
     let start = Instant::now();
@@ -95,7 +108,8 @@ async fn run(step: &Step, stage: &Stage, kept: &mut BTreeMap<String, String>) ->
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = timeout(PATIENCE, child).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let output =
+        timeout(PATIENCE, child).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let took = start.elapsed();
 
     for name in &step.keep {
@@ -113,7 +127,9 @@ fn read_head(path: &Path) -> (Option<u16>, BTreeMap<String, String>) {
     let head = text.trim_end().rsplit("\n\n").next().unwrap_or_default();
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
-    let header = |line: &str| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
+    let header = |line: &str| {
+        line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+    };
     (status, lines.filter_map(header).collect())
 }
 
@@ -141,7 +157,8 @@ mod tests {
             steps,
         };
         let mut outcomes = Vec::new();
-        let right = play(&scene, &stage, |_, outcome| outcomes.push(outcome.clone())).await.unwrap();
+        let right =
+            play(&scene, &stage, |_, outcome| outcomes.push(outcome.clone())).await.unwrap();
         std::fs::remove_dir_all(folder).unwrap();
         (right, outcomes)
     }
@@ -167,7 +184,11 @@ mod tests {
     #[test]
     fn reads_the_last_head() {
         let file = std::env::temp_dir().join(format!("head-{}", uuid::Uuid::new_v4().simple()));
-        std::fs::write(&file, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-Request-Id: 7\r\n\r\n").unwrap();
+        std::fs::write(
+            &file,
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-Request-Id: 7\r\n\r\n",
+        )
+        .unwrap();
         let (status, headers) = read_head(&file);
         std::fs::remove_file(file).unwrap();
         assert_eq!(status, Some(200));

@@ -1,5 +1,7 @@
 //! Responsibility 2: who is asking.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use e2e::bed::Bed;
@@ -20,7 +22,11 @@ mod any_shop {
     async fn a_request_without_a_token_is_told_how_to_bring_one() {
         let shop = any_shop().await;
         let answer = shop.get("/api/users/123").await.expect_problem(401, "UNAUTHENTICATED");
-        assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer"), "{:?}", answer.headers);
+        assert!(
+            answer.header("www-authenticate").unwrap().starts_with("Bearer"),
+            "{:?}",
+            answer.headers
+        );
         shop.no_service_saw(&answer).await;
     }
 
@@ -28,7 +34,8 @@ mod any_shop {
     async fn a_token_from_login_makes_somebody_known() {
         let shop = any_shop().await;
         let ada = shop.newcomer().await;
-        let answer = shop.get(&format!("/api/users/{}", ada.id)).token(&ada.token).await.expect_status(200);
+        let answer =
+            shop.get(&format!("/api/users/{}", ada.id)).token(&ada.token).await.expect_status(200);
         assert_eq!(answer.json["id"], ada.id);
         shop.service_saw(&answer, "user.v1.UserService/GetUser", &ada.id, "OK").await;
     }
@@ -37,9 +44,15 @@ mod any_shop {
     async fn a_wrong_password_and_an_unknown_email_are_the_same() {
         let shop = any_shop().await;
         let mut bodies = Vec::new();
-        for (email, password) in [("ada@example.com", "wrong-horse"), ("nobody@example.com", "correct-horse")] {
+        for (email, password) in
+            [("ada@example.com", "wrong-horse"), ("nobody@example.com", "correct-horse")]
+        {
             let body = json!({"email": email, "password": password});
-            let answer = shop.post("/api/auth/login").json(&body).await.expect_problem(401, "UNAUTHENTICATED");
+            let answer = shop
+                .post("/api/auth/login")
+                .json(&body)
+                .await
+                .expect_problem(401, "UNAUTHENTICATED");
             shop.service_saw(&answer, "user.v1.AuthService/Login", "", "UNAUTHENTICATED").await;
             let mut json = answer.json;
             json.as_object_mut().unwrap().remove("requestId");
@@ -89,7 +102,8 @@ mod any_shop {
         assert!(matches!(query.status, 400 | 401), "{}", query.text);
         let twice = shop.get("/api/users/123").token(&token).token(&token).await;
         assert!(matches!(twice.status, 400 | 401), "{}", twice.text);
-        let cookie = shop.get("/api/users/123").header("cookie", &format!("access_token={token}")).await;
+        let cookie =
+            shop.get("/api/users/123").header("cookie", &format!("access_token={token}")).await;
         assert_eq!(cookie.status, 401, "{}", cookie.text);
     }
 
@@ -97,7 +111,8 @@ mod any_shop {
     async fn the_scheme_may_be_spelled_in_lower_case() {
         let shop = any_shop().await;
         let token = shop.login("ada@example.com").await;
-        let answer = shop.get("/api/users/123").header("authorization", &format!("bearer {token}")).await;
+        let answer =
+            shop.get("/api/users/123").header("authorization", &format!("bearer {token}")).await;
         let _ = answer.expect_status(200);
     }
 }
@@ -121,7 +136,8 @@ async fn accepts_what_the_trusted_issuer_signed() {
         json!({"exp": now() - 1}), // within the leeway of 5 s
         json!({"sub": "7", "roles": ["admin"]}),
     ] {
-        let answer = bed.shop().get("/api/users/123").token(&key.token(&claims)).await.expect_status(200);
+        let answer =
+            bed.shop().get("/api/users/123").token(&key.token(&claims)).await.expect_status(200);
         let sub = claims["sub"].as_str().unwrap_or("123");
         bed.service_saw(&answer, "user.v1.UserService/GetUser", sub, "OK").await;
     }
@@ -165,7 +181,8 @@ async fn refuses_a_token_that_somebody_else_signed() {
     let hmac = |secret: &[u8]| {
         let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
         header.kid = Some("k1".to_owned());
-        jsonwebtoken::encode(&header, &claims, &jsonwebtoken::EncodingKey::from_secret(secret)).unwrap()
+        jsonwebtoken::encode(&header, &claims, &jsonwebtoken::EncodingKey::from_secret(secret))
+            .unwrap()
     };
     let public = key.public();
     let point = [public["x"].as_str().unwrap(), public["y"].as_str().unwrap()]
@@ -173,13 +190,22 @@ async fn refuses_a_token_that_somebody_else_signed() {
         .concat();
     for (what, token) in [
         ("another key of the same name", forged.token(&json!({}))),
-        ("a key that the token brings along", forged.sign(&json!({"alg": "ES256", "kid": "k1", "jwk": jwk}), &claims)),
+        (
+            "a key that the token brings along",
+            forged.sign(&json!({"alg": "ES256", "kid": "k1", "jwk": jwk}), &claims),
+        ),
         ("no name of a key, another key", forged.sign(&json!({"alg": "ES256"}), &claims)),
         ("the public key as a shared secret", hmac(&point)),
         ("the public key's JSON as a shared secret", hmac(public.to_string().as_bytes())),
-        ("another algorithm in the header", key.sign(&json!({"alg": "ES384", "kid": "k1"}), &claims)),
+        (
+            "another algorithm in the header",
+            key.sign(&json!({"alg": "ES384", "kid": "k1"}), &claims),
+        ),
         ("no algorithm in the header", key.sign(&json!({"kid": "k1"}), &claims)),
-        ("a header that must be understood", key.sign(&json!({"alg": "ES256", "kid": "k1", "crit": ["exp2"], "exp2": 1}), &claims)),
+        (
+            "a header that must be understood",
+            key.sign(&json!({"alg": "ES256", "kid": "k1", "crit": ["exp2"], "exp2": 1}), &claims),
+        ),
     ] {
         assert_eq!(ask(&bed, &token).await, 401, "{what}");
     }
@@ -238,7 +264,7 @@ async fn keys_that_could_not_be_fetched_at_the_start_are_fetched_later() {
     issuer.answer(StatusCode::OK, &key_set(&[&key]));
     let token = key.token(&json!({}));
     let accepted = async || (ask(&bed, &token).await == 200).then_some(());
-    e2e::wait::eventually("the keys are there", std::time::Duration::from_secs(40), accepted).await;
+    e2e::wait::eventually("the keys are there", Duration::from_secs(40), accepted).await;
 }
 
 #[tokio::test]
@@ -254,6 +280,27 @@ async fn a_valid_token_works_while_the_user_service_is_down() {
 }
 
 #[tokio::test]
+async fn a_new_signing_key_takes_over_and_the_old_tokens_stay_good() {
+    let bed = setup().start().await;
+    let shop = bed.shop();
+    let old = shop.login("ada@example.com").await;
+    let database = bed.folder().join("user.db");
+    let mut rotate = std::process::Command::new(env!("CARGO_BIN_EXE_demo"));
+    rotate.args(["part", "user", "--rotate-key", "--database"]).arg(database);
+    assert!(rotate.status().unwrap().success());
+
+    let new = shop.login("ada@example.com").await;
+    let key_of = |token: &str| {
+        let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+        serde_json::from_slice::<Value>(&header).unwrap()["kid"].clone()
+    };
+    assert_ne!(key_of(&new), key_of(&old));
+    let accepted = async || (ask(&bed, &new).await == 200).then_some(());
+    e2e::wait::eventually("the new key is known", Duration::from_secs(40), accepted).await;
+    assert_eq!(ask(&bed, &old).await, 200);
+}
+
+#[tokio::test]
 async fn what_a_client_says_about_itself_never_reaches_a_service() {
     let bed = setup().start().await;
     let window = Scripted::before(bed.ports().address(Role::Order)).await;
@@ -266,7 +313,8 @@ async fn what_a_client_says_about_itself_never_reaches_a_service() {
     through.start(Role::Gateway).await;
     let ada = bed.shop().newcomer().await;
 
-    let mut request = through.shop().get(&format!("/api/users/{}/orders", ada.id)).token(&ada.token);
+    let mut request =
+        through.shop().get(&format!("/api/users/{}/orders", ada.id)).token(&ada.token);
     for (name, value) in [
         ("x-principal-id", "124"),
         ("X-Principal-Roles", "admin"),
@@ -291,9 +339,17 @@ async fn what_a_client_says_about_itself_never_reaches_a_service() {
     assert_eq!(ids, [&ada.id], "{:?}", exchange.headers);
     assert!(!exchange.header("x-principal-roles").unwrap_or_default().contains("admin"));
     let known = [
-        "content-type", "te", "user-agent", "grpc-timeout", "grpc-accept-encoding", "x-request-id", "x-principal-id",
-        "x-principal-roles", "traceparent",
+        "content-type",
+        "te",
+        "user-agent",
+        "grpc-timeout",
+        "grpc-accept-encoding",
+        "x-request-id",
+        "x-principal-id",
+        "x-principal-roles",
+        "traceparent",
     ];
-    let strangers: Vec<_> = exchange.headers.keys().filter(|name| !known.contains(&name.as_str())).collect();
+    let strangers: Vec<_> =
+        exchange.headers.keys().filter(|name| !known.contains(&name.as_str())).collect();
     assert!(strangers.is_empty(), "{strangers:?}");
 }

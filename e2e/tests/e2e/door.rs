@@ -2,10 +2,12 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use e2e::bed::{Block, take_ports};
+use e2e::role::Ports;
 use e2e::wait::until;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::spawn_blocking;
@@ -16,34 +18,23 @@ const TOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 struct Run {
     child: Child,
     folder: PathBuf,
-    ports: Vec<u16>,
-    _guards: TcpListener,
+    ports: Ports,
+    _block: Block,
 }
-
-/// The variables of the ports, in the order in which a run takes them.
-const VARIABLES: [&str; 7] =
-    ["GATEWAY_PORT", "CONSOLE_PORT", "USER_PORT", "PRODUCT_PORT", "PRODUCT_2_PORT", "ORDER_PORT", "PAYMENT_PORT"];
 
 impl Run {
     fn start(name: &str) -> Self {
-        // Below the ports that the system gives away, and away from those that beds take.
-        let (guard, ports) = (0..500)
-            .find_map(|step| {
-                let base = 12_000 + (u16::try_from(std::process::id() % 400).unwrap() + step) % 500 * 8;
-                let guard = TcpListener::bind(("127.0.0.1", base)).ok()?;
-                let ports: Vec<u16> = (1..8).map(|number| base + number).collect();
-                ports.iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).then_some((guard, ports))
-            })
-            .unwrap();
+        let (block, ports) = take_ports();
         let folder = std::env::temp_dir().join(format!("{name}-{}", uuid::Uuid::new_v4().simple()));
-        let child = Self::command(&folder, &ports).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Self { child, folder, ports, _guards: guard }
+        let child = Self::command(&folder, &ports).spawn().unwrap();
+        Self { child, folder, ports, _block: block }
     }
 
-    fn command(folder: &PathBuf, ports: &[u16]) -> Command {
+    fn command(folder: &Path, ports: &Ports) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
         command.args(["run", "--folder"]).arg(folder).current_dir(TOP);
-        command.envs(VARIABLES.iter().zip(ports).map(|(name, port)| (*name, port.to_string())));
+        command.envs(ports.variables().into_iter().map(|(name, port)| (name, port.to_string())));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
@@ -70,11 +61,15 @@ impl Run {
     async fn ends(&mut self) -> Option<i32> {
         let child = &mut self.child;
         let status = until(Duration::from_secs(30), async || child.try_wait().unwrap()).await;
-        status.expect("it ends when asked to").code()
+        assert!(status.is_some(), "it ends when asked to");
+        status.unwrap().code()
     }
 
     fn is_closed(&self) -> bool {
-        self.ports.iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        self.ports
+            .variables()
+            .into_iter()
+            .all(|(_, port)| TcpListener::bind(("127.0.0.1", port)).is_ok())
     }
 }
 
@@ -126,7 +121,7 @@ async fn what_was_bought_is_still_there_after_a_restart_unless_one_starts_afresh
     })
     .await
     .unwrap();
-    let base = format!("http://127.0.0.1:{}", run.ports[0]);
+    let base = run.ports.base();
     let shop = e2e::shop::Shop::at(&base);
     let somebody = shop.newcomer().await;
     run.signal(Signal::TERM);
@@ -134,7 +129,7 @@ async fn what_was_bought_is_still_there_after_a_restart_unless_one_starts_afresh
 
     for (arguments, kept) in [(&[][..], true), (&["--fresh"][..], false)] {
         let mut command = Run::command(&run.folder, &run.ports);
-        run.child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        run.child = command.args(arguments).spawn().unwrap();
         run = spawn_blocking(move || {
             run.welcome();
             run
@@ -156,12 +151,19 @@ async fn a_port_in_use_is_one_plain_sentence() {
     for variable in ["GATEWAY_PORT", "CONSOLE_PORT", "ORDER_PORT"] {
         // All other ports are the system's choice, so that no shop on the usual ports is in the way.
         let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
-        command.arg("run").current_dir(TOP).envs(VARIABLES.map(|name| (name, "0"))).env(variable, port.to_string());
+        command
+            .arg("run")
+            .current_dir(TOP)
+            .envs(Ports::usual().variables().into_iter().map(|(name, _)| (name, "0")))
+            .env(variable, port.to_string());
         let output = command.output().unwrap();
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(said.contains(&format!("port {port} is in use")) && said.contains(variable), "{said}");
+        assert!(
+            said.contains(&format!("port {port} is in use")) && said.contains(variable),
+            "{said}"
+        );
     }
 }
 
@@ -200,13 +202,21 @@ async fn no_part_outlives_a_run_that_is_killed() {
 
 /// The process id of the part of that name that `parent` started.
 fn child_named(parent: u32, name: &str) -> i32 {
-    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-    let mut pids: Vec<i32> = children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
+        .unwrap_or_default();
+    let mut pids: Vec<i32> =
+        children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
     if pids.is_empty() {
         // A child belongs to the thread that started it.
         let threads = std::fs::read_dir(format!("/proc/{parent}/task")).unwrap();
-        let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
-        pids = lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect();
+        let lists = threads.filter_map(|thread| {
+            std::fs::read_to_string(thread.ok()?.path().join("children")).ok()
+        });
+        pids = lists
+            .flat_map(|list| {
+                list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()
+            })
+            .collect();
     }
     let is_it = |pid: &i32| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -31,8 +31,10 @@ pub(crate) struct Key {
 impl Key {
     pub(crate) fn new(kid: &'static str) -> Self {
         let random = SystemRandom::new();
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref()).unwrap();
+        let document =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref()).unwrap();
         Self { kid, pair }
     }
 
@@ -94,11 +96,15 @@ impl Issuer {
                     let answer = hyper::service::service_fn(move |_| {
                         counter.fetch_add(1, Relaxed);
                         let (status, text) = content.lock().unwrap().clone();
-                        let answer = Response::builder().status(status).header("content-type", "application/json");
+                        let answer = Response::builder()
+                            .status(status)
+                            .header("content-type", "application/json");
                         let answer = answer.body(Full::new(Bytes::from(text))).unwrap();
                         async move { Ok::<_, Infallible>(answer) }
                     });
-                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), answer)
+                        .await;
                 });
             }
         });
@@ -117,7 +123,10 @@ impl Issuer {
 
     /// Makes a shop trust this issuer instead of its user service.
     pub(crate) fn trusted_by(&self, setup: Setup) -> Setup {
-        setup.config("http://${USER_ADDR:-127.0.0.1:50051}/.well-known/jwks.json", &format!("http://{}/keys", self.address))
+        setup.config(
+            "http://${USER_ADDR:-127.0.0.1:50051}/.well-known/jwks.json",
+            &format!("http://{}/keys", self.address),
+        )
     }
 }
 

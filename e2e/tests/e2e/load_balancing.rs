@@ -18,7 +18,10 @@ async fn two_endpoints_take_turns() {
         let line = bed.access_line(answer.request_id()).await;
         let endpoint = line["endpoint"].as_str().unwrap().to_owned();
         let served_by = product_that_answered(&bed, &answer).await;
-        assert!(endpoint.contains(&bed.ports().port(served_by).to_string()), "{endpoint} is not {served_by}");
+        assert!(
+            endpoint.contains(&bed.ports().port(served_by).to_string()),
+            "{endpoint} is not {served_by}"
+        );
         *shares.entry(served_by).or_insert(0) += 1;
     }
     // Others may use the shared shop at the same time, so the turns of one client need not be even.
@@ -66,7 +69,8 @@ async fn an_endpoint_that_comes_back_is_used_again() {
     bed.start(Role::Product2).await;
     eventually("product-2 answers again", Duration::from_secs(15), async || {
         let answer = shop.get("/api/products/p-1").await;
-        (answer.status == 200 && product_that_answered(&bed, &answer).await == Role::Product2).then_some(())
+        (answer.status == 200 && product_that_answered(&bed, &answer).await == Role::Product2)
+            .then_some(())
     })
     .await;
     // And from then on nothing fails any more.

@@ -15,6 +15,7 @@ mod issuer;
 mod load_balancing;
 mod monitoring;
 mod new_service;
+mod parts;
 mod paths;
 mod raw;
 mod resilience;

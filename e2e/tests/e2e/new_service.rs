@@ -34,7 +34,13 @@ fn descriptors() -> Vec<u8> {
     let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto");
     let mut compiler = protox::Compiler::new([folder.to_str().unwrap(), contracts]).unwrap();
     compiler.include_imports(true);
-    let files = ["library.proto", "user/v1/user.proto", "product/v1/product.proto", "order/v1/order.proto", "payment/v1/payment.proto"];
+    let files = [
+        "library.proto",
+        "user/v1/user.proto",
+        "product/v1/product.proto",
+        "order/v1/order.proto",
+        "payment/v1/payment.proto",
+    ];
     compiler.open_files(files).unwrap();
     std::fs::remove_dir_all(folder).unwrap();
     compiler.encode_file_descriptor_set()
@@ -64,10 +70,10 @@ async fn an_rpc_of_a_service_it_never_knew_is_reachable_over_rest() {
             "  library:\n    services: [library.v1.LibraryService]\n    endpoints: [\"http://{}\"]\n{OLD_UPSTREAM}",
             service.address()
         );
-        setup
-            .schema(descriptors())
-            .config(OLD_UPSTREAM, &upstream)
-            .config(OLD_ACCESS, &format!("{OLD_ACCESS}\n    library.v1.LibraryService/Lend: authenticated"))
+        setup.schema(descriptors()).config(OLD_UPSTREAM, &upstream).config(
+            OLD_ACCESS,
+            &format!("{OLD_ACCESS}\n    library.v1.LibraryService/Lend: authenticated"),
+        )
     };
     let bed = with_library(setup()).start().await;
     let shop = bed.shop();
@@ -96,7 +102,12 @@ async fn an_rpc_of_a_service_it_never_knew_is_reachable_over_rest() {
 
     for bad in ["KIND_MARBLE", "kind_audio"] {
         let body = json!({"name": "Ada", "kind": bad});
-        let _ = shop.post(path).token(&ada.token).json(&body).await.expect_problem(400, "INVALID_ARGUMENT");
+        let _ = shop
+            .post(path)
+            .token(&ada.token)
+            .json(&body)
+            .await
+            .expect_problem(400, "INVALID_ARGUMENT");
     }
     let line = bed.access_line(answer.request_id()).await;
     assert_eq!(line["rpc"], "library.v1.LibraryService/Lend");

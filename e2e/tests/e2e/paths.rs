@@ -33,7 +33,11 @@ mod any_shop {
             assert_eq!(answer.statuses, [400], "{path}: {}", answer.text);
             // hyper itself refuses what is no request target at all, without a problem body.
             if answer.text.contains("content-type") {
-                assert!(answer.text.contains("application/problem+json"), "{path}: {}", answer.text);
+                assert!(
+                    answer.text.contains("application/problem+json"),
+                    "{path}: {}",
+                    answer.text
+                );
                 assert!(answer.text.contains("INVALID_ARGUMENT"), "{path}: {}", answer.text);
             }
         }
@@ -42,7 +46,13 @@ mod any_shop {
     #[tokio::test]
     async fn a_good_path_in_the_same_way_is_answered() {
         let shop = any_shop().await;
-        for path in ["/api/products", "/api/products/p-1", "/api/products/p%2D1", "/api/products?pageSize=1", "/api/products?"] {
+        for path in [
+            "/api/products",
+            "/api/products/p-1",
+            "/api/products/p%2D1",
+            "/api/products?pageSize=1",
+            "/api/products?",
+        ] {
             let answer = ask(&shop, &format!("GET {path} HTTP/1.1"), &[]).await;
             assert_eq!(answer.statuses, [200], "{path}: {}", answer.text);
         }
@@ -51,9 +61,18 @@ mod any_shop {
     #[tokio::test]
     async fn a_query_never_widens_a_route() {
         let shop = any_shop().await;
-        for path in ["/api/users?/api/products", "/api/users?next=/api/products", "/api/users;/api/products", "/api/users%3f/api/products"] {
+        for path in [
+            "/api/users?/api/products",
+            "/api/users?next=/api/products",
+            "/api/users;/api/products",
+            "/api/users%3f/api/products",
+        ] {
             let answer = ask(&shop, &format!("GET {path} HTTP/1.1"), &[]).await;
-            assert!(matches!(answer.statuses.as_slice(), [400 | 401 | 404]), "{path}: {}", answer.text);
+            assert!(
+                matches!(answer.statuses.as_slice(), [400 | 401 | 404]),
+                "{path}: {}",
+                answer.text
+            );
         }
     }
 }

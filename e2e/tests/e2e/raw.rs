@@ -48,6 +48,14 @@ pub(crate) async fn converse(shop: &Shop, bytes: &[u8]) -> Conversation {
 
 /// Sends one request line with a Host and the given extra header lines.
 pub(crate) async fn ask(shop: &Shop, line: &str, headers: &[&str]) -> Conversation {
-    let more: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let more = headers.join(
+        "
+",
+    ) + if headers.is_empty() {
+        ""
+    } else {
+        "
+"
+    };
     converse(shop, format!("{line}\r\nHost: shop.example\r\n{more}\r\n").as_bytes()).await
 }

@@ -7,7 +7,7 @@ use e2e::scripted::{Script, Scripted};
 use e2e::wait::eventually;
 use serde_json::json;
 
-use crate::stand::{Witness as _, setup, shared};
+use crate::stand::{Witness as _, before_product, setup, shared};
 
 #[tokio::test]
 async fn a_service_that_does_not_answer_is_504_when_the_deadline_has_passed() {
@@ -34,7 +34,9 @@ async fn a_client_may_ask_for_a_shorter_deadline_but_not_for_a_longer_one() {
     let _ = shop.get("/api/products/p-1").await.expect_status(200);
     bed.part(Role::Product).pause();
     bed.part(Role::Product2).pause();
-    for (asked, at_least, at_most) in [("200m", 150, 1400), ("20S", 1300, 10_000), ("1H", 1300, 10_000)] {
+    for (asked, at_least, at_most) in
+        [("200m", 150, 1400), ("20S", 1300, 10_000), ("1H", 1300, 10_000)]
+    {
         let answer = shop.get("/api/products/p-1").header("grpc-timeout", asked).await;
         let answer = answer.expect_problem(504, "DEADLINE_EXCEEDED");
         let took = answer.elapsed.as_millis();
@@ -55,12 +57,19 @@ async fn a_deadline_that_is_none_is_a_bad_request() {
 #[tokio::test]
 async fn the_service_is_told_how_much_time_is_left() {
     let service = Scripted::answering(|_, _| Script::ok(Vec::new())).await;
-    let gateway = setup().empty().config("${PRODUCT_ADDR:-127.0.0.1:50052}", &service.address().to_string());
-    let gateway = gateway.config("${PRODUCT_2_ADDR:-127.0.0.1:50062}", &service.address().to_string()).start().await;
-    gateway.start(Role::Gateway).await;
-    let _ = gateway.shop().get("/api/products/p-1").header("grpc-timeout", "800m").await.expect_status(200);
+    let gateway = before_product(setup(), service.address()).await;
+    let _ = gateway
+        .shop()
+        .get("/api/products/p-1")
+        .header("grpc-timeout", "800m")
+        .await
+        .expect_status(200);
     let _ = gateway.shop().get("/api/products/p-1").await.expect_status(200);
-    let told: Vec<u128> = service.exchanges().iter().map(|call| micros(call.header("grpc-timeout").unwrap())).collect();
+    let told: Vec<u128> = service
+        .exchanges()
+        .iter()
+        .map(|call| micros(call.header("grpc-timeout").unwrap()))
+        .collect();
     let [asked, usual] = told.as_slice() else { panic!("two calls expected: {told:?}") };
     assert!((1..=800_000).contains(asked), "{asked}");
     assert!((3_000_000..=5_000_000).contains(usual), "{usual}");
@@ -87,7 +96,11 @@ async fn a_dead_service_is_503_of_its_own_routes_and_of_no_others() {
     bed.part(Role::Order).kill_9();
     for path in [format!("/api/users/{}/orders", ada.id), "/api/orders/1".to_owned()] {
         let answer = shop.get(&path).token(&ada.token).await.expect_problem(503, "UNAVAILABLE");
-        assert!(!answer.text.contains(&bed.ports().port(Role::Order).to_string()), "no address gets out: {}", answer.text);
+        assert!(
+            !answer.text.contains(&bed.ports().port(Role::Order).to_string()),
+            "no address gets out: {}",
+            answer.text
+        );
         bed.no_service_saw(&answer).await;
     }
     let _ = shop.get("/api/products").await.expect_status(200);
@@ -114,7 +127,8 @@ async fn the_gateway_may_start_before_everything_else() {
         let login = json!({"email": "ada@example.com", "password": e2e::shop::PASSWORD});
         let answer = shop.post("/api/auth/login").json(&login).await;
         let token = answer.json["accessToken"].as_str()?.to_owned();
-        let paths = ["/api/users/123", "/api/users/123/orders", "/api/products", "/api/products/p-1"];
+        let paths =
+            ["/api/users/123", "/api/users/123/orders", "/api/products", "/api/products/p-1"];
         for path in paths {
             if shop.get(path).token(&token).await.status != 200 {
                 return None;
@@ -128,10 +142,8 @@ async fn the_gateway_may_start_before_everything_else() {
 #[tokio::test]
 async fn a_service_that_only_accepts_connections_is_not_waited_for_forever() {
     let hole = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = hole.local_addr().unwrap().to_string();
-    let gateway = setup().empty().config("deadline: 5s", "deadline: 800ms").config("${PRODUCT_ADDR:-127.0.0.1:50052}", &address);
-    let gateway = gateway.config("${PRODUCT_2_ADDR:-127.0.0.1:50062}", &address).start().await;
-    gateway.start(Role::Gateway).await;
+    let address = hole.local_addr().unwrap();
+    let gateway = before_product(setup().config("deadline: 5s", "deadline: 800ms"), address).await;
     let answer = gateway.shop().get("/api/products/p-1").await;
     assert!(matches!(answer.status, 503 | 504), "{} {}", answer.status, answer.text);
     assert!(answer.elapsed < Duration::from_secs(5), "{:?}", answer.elapsed);
@@ -143,11 +155,20 @@ async fn sigterm_ends_it_in_order_and_lets_no_request_fall() {
     let shop = bed.shop();
     let ada = shop.newcomer().await;
     let items = json!({"items": [{"productId": "p-15", "quantity": 1}]});
-    let order = shop.post("/api/orders").token(&ada.token).key("k").json(&items).await.expect_status(200).text_at("/id");
+    let order = shop
+        .post("/api/orders")
+        .token(&ada.token)
+        .key("k")
+        .json(&items)
+        .await
+        .expect_status(200)
+        .text_at("/id");
     let slow = {
         let (shop, ada) = (shop.clone(), ada.clone());
         let pay = json!({"orderId": order, "method": "tok_slow"});
-        tokio::spawn(async move { shop.post("/api/payments").token(&ada.token).key("p").json(&pay).await })
+        tokio::spawn(async move {
+            shop.post("/api/payments").token(&ada.token).key("p").json(&pay).await
+        })
     };
     let taken = |line: &serde_json::Value| line["rpc"] == "payment.v1.PaymentService/CreatePayment";
     assert!(!bed.part(Role::Payment).log().records().iter().any(taken), "it takes three seconds");

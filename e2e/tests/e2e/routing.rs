@@ -11,7 +11,8 @@ mod any_shop {
         let shop = any_shop().await;
         let ada = shop.newcomer().await;
 
-        let user = shop.get(&format!("/api/users/{}", ada.id)).token(&ada.token).await.expect_status(200);
+        let user =
+            shop.get(&format!("/api/users/{}", ada.id)).token(&ada.token).await.expect_status(200);
         assert_eq!(user.json["email"], ada.email);
         shop.service_saw(&user, "user.v1.UserService/GetUser", &ada.id, "OK").await;
 
@@ -20,12 +21,24 @@ mod any_shop {
         shop.service_saw(&products, "product.v1.ProductService/ListProducts", "", "OK").await;
 
         let items = json!({"items": [{"productId": "p-1", "quantity": 1}]});
-        let order = shop.post("/api/orders").token(&ada.token).key("o").json(&items).await.expect_status(200);
+        let order = shop
+            .post("/api/orders")
+            .token(&ada.token)
+            .key("o")
+            .json(&items)
+            .await
+            .expect_status(200);
         assert_eq!(order.json["userId"], ada.id);
         shop.service_saw(&order, "order.v1.OrderService/CreateOrder", &ada.id, "OK").await;
 
         let pay = json!({"orderId": order.json["id"], "method": "tok_visa"});
-        let payment = shop.post("/api/payments").token(&ada.token).key("p").json(&pay).await.expect_status(200);
+        let payment = shop
+            .post("/api/payments")
+            .token(&ada.token)
+            .key("p")
+            .json(&pay)
+            .await
+            .expect_status(200);
         assert_eq!(payment.json["status"], "PAYMENT_STATUS_CAPTURED");
         shop.service_saw(&payment, "payment.v1.PaymentService/CreatePayment", &ada.id, "OK").await;
     }
@@ -33,7 +46,16 @@ mod any_shop {
     #[tokio::test]
     async fn a_path_that_no_route_has_is_not_found() {
         let shop = any_shop().await;
-        for path in ["/", "/api", "/api/nothing", "/api/users/123/orders/7", "/api/products:nothing", "/metrics", "/readyz", "/admin"] {
+        for path in [
+            "/",
+            "/api",
+            "/api/nothing",
+            "/api/users/123/orders/7",
+            "/api/products:nothing",
+            "/metrics",
+            "/readyz",
+            "/admin",
+        ] {
             let answer = shop.get(path).await.expect_problem(404, "NOT_FOUND");
             shop.no_service_saw(&answer).await;
         }
@@ -57,10 +79,16 @@ mod any_shop {
             (Method::GET, "/api/auth/login", &["POST"]),
         ] {
             let answer = shop.request(method, path).await;
-            let allow: Vec<&str> = answer.header("allow").unwrap_or_default().split(',').map(str::trim).collect();
+            let allow: Vec<&str> =
+                answer.header("allow").unwrap_or_default().split(',').map(str::trim).collect();
             assert!(allowed.iter().all(|method| allow.contains(method)), "{path}: {allow:?}");
             let answer = answer.expect_status(405);
-            assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{}", answer.text);
+            assert_eq!(
+                answer.header("content-type"),
+                Some("application/problem+json"),
+                "{}",
+                answer.text
+            );
             shop.no_service_saw(&answer).await;
         }
     }
@@ -94,12 +122,16 @@ mod any_shop {
     #[tokio::test]
     async fn a_verb_is_part_of_the_route_and_an_encoded_colon_is_not() {
         let shop = any_shop().await;
-        let batch = shop.get("/api/products:batchGet?ids=p-1&ids=nobody-sells-this&ids=p-2").await.expect_status(200);
+        let batch = shop
+            .get("/api/products:batchGet?ids=p-1&ids=nobody-sells-this&ids=p-2")
+            .await
+            .expect_status(200);
         assert_eq!(batch.json["products"][1]["id"], "p-2");
         assert_eq!(batch.json["missingIds"], json!(["nobody-sells-this"]));
         shop.service_saw(&batch, "product.v1.ProductService/BatchGetProducts", "", "OK").await;
 
-        let answer = shop.get("/api/products%3AbatchGet?ids=p-1").await.expect_problem(404, "NOT_FOUND");
+        let answer =
+            shop.get("/api/products%3AbatchGet?ids=p-1").await.expect_problem(404, "NOT_FOUND");
         shop.no_service_saw(&answer).await;
     }
 
@@ -108,8 +140,16 @@ mod any_shop {
         let shop = any_shop().await;
         let ada = shop.newcomer().await;
         let items = json!({"items": [{"productId": "p-2", "quantity": 1}]});
-        let order = shop.post("/api/orders").token(&ada.token).key("o").json(&items).await.expect_status(200);
-        for path in [format!("/api/users/{}/orders", ada.id), format!("/api/orders?userId={}", ada.id)] {
+        let order = shop
+            .post("/api/orders")
+            .token(&ada.token)
+            .key("o")
+            .json(&items)
+            .await
+            .expect_status(200);
+        for path in
+            [format!("/api/users/{}/orders", ada.id), format!("/api/orders?userId={}", ada.id)]
+        {
             let list = shop.get(&path).token(&ada.token).await.expect_status(200);
             assert_eq!(list.json["orders"][0]["id"], order.json["id"]);
             shop.service_saw(&list, "order.v1.OrderService/ListOrders", &ada.id, "OK").await;
@@ -123,7 +163,8 @@ mod any_shop {
         let victim = shop.newcomer().await;
         let path = format!("/api/users/{}", victim.id);
         for name in ["x-http-method-override", "x-http-method", "x-method-override"] {
-            let answer = shop.get(&path).token(&root).header(name, "DELETE").await.expect_status(200);
+            let answer =
+                shop.get(&path).token(&root).header(name, "DELETE").await.expect_status(200);
             shop.service_saw(&answer, "user.v1.UserService/GetUser", "1", "OK").await;
         }
         let _ = shop.get(&path).token(&victim.token).await.expect_status(200);

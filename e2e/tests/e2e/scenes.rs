@@ -18,7 +18,10 @@ async fn every_lesson_ends_as_it_says() {
     for scene in read_all(Path::new(SCENES)).unwrap() {
         let watch = |_: &_, outcome: &e2e::scene::Outcome| {
             if !outcome.wrong.is_empty() {
-                failed.push(format!("{}: {}\n{}\n{:#?}", scene.name, outcome.command, outcome.printed, outcome.wrong));
+                failed.push(format!(
+                    "{}: {}\n{}\n{:#?}",
+                    scene.name, outcome.command, outcome.printed, outcome.wrong
+                ));
             }
         };
         play(&scene, &stage, watch).await.unwrap();
@@ -31,7 +34,12 @@ fn every_lesson_points_to_a_chapter() {
     let book = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../gateway/docs"));
     for scene in read_all(Path::new(SCENES)).unwrap() {
         let chapter = book.join(&scene.chapter);
-        assert!(chapter.is_file(), "{} points to {}, which is not there", scene.name, chapter.display());
+        assert!(
+            chapter.is_file(),
+            "{} points to {}, which is not there",
+            scene.name,
+            chapter.display()
+        );
     }
 }
 

@@ -24,7 +24,8 @@ async fn pay(shop: &Shop, who: &Person, key: &str, order: &str, method: &str) ->
 async fn becomes(shop: &Shop, who: &Person, order: &str, status: &str) -> Value {
     let what = format!("order {order} is {status}");
     e2e::wait::eventually(&what, books::SETTLED_WITHIN, async || {
-        let answer = shop.get(&format!("/api/orders/{order}")).token(&who.token).await.expect_status(200);
+        let answer =
+            shop.get(&format!("/api/orders/{order}")).token(&who.token).await.expect_status(200);
         (answer.json["status"] == status).then_some(answer.json)
     })
     .await
@@ -45,8 +46,14 @@ mod any_shop {
         shop.service_saw(&placed, "product.v1.StockService/ReserveStock", &ada.id, "OK").await;
         shop.service_saw(&placed, "payment.v1.IntentService/OpenIntent", &ada.id, "OK").await;
         assert_eq!(placed.json["status"], "ORDER_STATUS_AWAITING_PAYMENT");
-        assert_eq!(placed.json["items"][0]["unitPrice"], json!({"currencyCode": "EUR", "units": "54", "nanos": 900_000_000}));
-        assert_eq!(placed.json["total"], json!({"currencyCode": "EUR", "units": "109", "nanos": 800_000_000}));
+        assert_eq!(
+            placed.json["items"][0]["unitPrice"],
+            json!({"currencyCode": "USD", "units": "54", "nanos": 900_000_000})
+        );
+        assert_eq!(
+            placed.json["total"],
+            json!({"currencyCode": "USD", "units": "109", "nanos": 800_000_000})
+        );
 
         let id = placed.text_at("/id");
         let payment = pay(&shop, &ada, "k", &id, "tok_visa").await.expect_status(200);
@@ -55,9 +62,17 @@ mod any_shop {
         let confirmed = becomes(&shop, &ada, &id, "ORDER_STATUS_CONFIRMED").await;
         assert_eq!(confirmed["paymentId"], payment.json["id"]);
 
-        let read = shop.get(&format!("/api/payments/{}", payment.text_at("/id"))).token(&ada.token).await.expect_status(200);
+        let read = shop
+            .get(&format!("/api/payments/{}", payment.text_at("/id")))
+            .token(&ada.token)
+            .await
+            .expect_status(200);
         assert_eq!(read.json, payment.json);
-        let list = shop.get(&format!("/api/users/{}/orders", ada.id)).token(&ada.token).await.expect_status(200);
+        let list = shop
+            .get(&format!("/api/users/{}/orders", ada.id))
+            .token(&ada.token)
+            .await
+            .expect_status(200);
         assert_eq!(list.json["orders"], json!([confirmed]));
     }
 
@@ -68,8 +83,15 @@ mod any_shop {
         let placed = order(&shop, &ada, "k", &items("p-6", 1)).await.expect_status(200);
         let id = placed.text_at("/id");
         let declined = pay(&shop, &ada, "first", &id, "tok_declined").await;
-        let declined = declined.expect_problem(402, "FAILED_PRECONDITION").expect_reason("CARD_DECLINED");
-        shop.service_saw(&declined, "payment.v1.PaymentService/CreatePayment", &ada.id, "FAILED_PRECONDITION").await;
+        let declined =
+            declined.expect_problem(402, "FAILED_PRECONDITION").expect_reason("CARD_DECLINED");
+        shop.service_saw(
+            &declined,
+            "payment.v1.PaymentService/CreatePayment",
+            &ada.id,
+            "FAILED_PRECONDITION",
+        )
+        .await;
         let again = pay(&shop, &ada, "first", &id, "tok_declined").await;
         let again = again.expect_problem(402, "FAILED_PRECONDITION");
         assert_eq!(again.header("idempotent-replayed"), Some("true"));
@@ -88,7 +110,8 @@ mod any_shop {
         let placed = order(&shop, &ada, "k", &items("p-7", 1)).await.expect_status(200);
         let id = placed.text_at("/id");
         let cancel = format!("/api/orders/{id}:cancel");
-        let cancelled = shop.post(&cancel).token(&ada.token).json(&json!({})).await.expect_status(200);
+        let cancelled =
+            shop.post(&cancel).token(&ada.token).json(&json!({})).await.expect_status(200);
         shop.service_saw(&cancelled, "order.v1.OrderService/CancelOrder", &ada.id, "OK").await;
         assert_eq!(cancelled.json["status"], "ORDER_STATUS_CANCELLED");
         assert_eq!(cancelled.json["cancelReason"], "BY_CUSTOMER");
@@ -106,7 +129,8 @@ mod any_shop {
         let id = placed.text_at("/id");
         let payment = pay(&shop, &ada, "p", &id, "tok_visa").await.expect_status(200);
         let _ = becomes(&shop, &ada, &id, "ORDER_STATUS_CONFIRMED").await;
-        let cancel = shop.post(&format!("/api/orders/{id}:cancel")).token(&ada.token).json(&json!({})).await;
+        let cancel =
+            shop.post(&format!("/api/orders/{id}:cancel")).token(&ada.token).json(&json!({})).await;
         let _ = cancel.expect_problem(400, "FAILED_PRECONDITION");
 
         let refund = format!("/api/payments/{}:refund", payment.text_at("/id"));
@@ -122,8 +146,15 @@ mod any_shop {
         let shop = any_shop().await;
         let ada = shop.newcomer().await;
         let answer = order(&shop, &ada, "k", &items("p-20", 1000)).await;
-        let answer = answer.expect_problem(400, "FAILED_PRECONDITION").expect_reason("OUT_OF_STOCK");
-        shop.service_saw(&answer, "order.v1.OrderService/CreateOrder", &ada.id, "FAILED_PRECONDITION").await;
+        let answer =
+            answer.expect_problem(400, "FAILED_PRECONDITION").expect_reason("OUT_OF_STOCK");
+        shop.service_saw(
+            &answer,
+            "order.v1.OrderService/CreateOrder",
+            &ada.id,
+            "FAILED_PRECONDITION",
+        )
+        .await;
     }
 
     #[tokio::test]
@@ -137,9 +168,19 @@ mod any_shop {
         assert_eq!(second.json, first.json);
         // The fingerprint is of what was said, not of how it was written.
         let spelled = r#"{ "items": [ {"quantity": "1", "product_id": "p-9"} ] }"#;
-        let third = shop.post("/api/orders").token(&ada.token).key("k").text(spelled).await.expect_status(200);
+        let third = shop
+            .post("/api/orders")
+            .token(&ada.token)
+            .key("k")
+            .text(spelled)
+            .await
+            .expect_status(200);
         assert_eq!(third.json, first.json);
-        let list = shop.get(&format!("/api/users/{}/orders", ada.id)).token(&ada.token).await.expect_status(200);
+        let list = shop
+            .get(&format!("/api/users/{}/orders", ada.id))
+            .token(&ada.token)
+            .await
+            .expect_status(200);
         assert_eq!(list.json["orders"].as_array().unwrap().len(), 1);
     }
 
@@ -149,8 +190,16 @@ mod any_shop {
         let ada = shop.newcomer().await;
         let _ = order(&shop, &ada, "k", &items("p-9", 1)).await.expect_status(200);
         let answer = order(&shop, &ada, "k", &items("p-9", 2)).await;
-        let answer = answer.expect_problem(422, "FAILED_PRECONDITION").expect_reason("IDEMPOTENCY_KEY_REUSED");
-        shop.service_saw(&answer, "order.v1.OrderService/CreateOrder", &ada.id, "FAILED_PRECONDITION").await;
+        let answer = answer
+            .expect_problem(422, "FAILED_PRECONDITION")
+            .expect_reason("IDEMPOTENCY_KEY_REUSED");
+        shop.service_saw(
+            &answer,
+            "order.v1.OrderService/CreateOrder",
+            &ada.id,
+            "FAILED_PRECONDITION",
+        )
+        .await;
     }
 
     #[tokio::test]
@@ -163,9 +212,19 @@ mod any_shop {
             let answer = order(&shop, &ada, key, &items("p-9", 1)).await;
             let _ = answer.expect_problem(400, "INVALID_ARGUMENT");
         }
-        let twice = shop.post("/api/orders").token(&ada.token).key("a").key("b").json(&items("p-9", 1)).await;
+        let twice = shop
+            .post("/api/orders")
+            .token(&ada.token)
+            .key("a")
+            .key("b")
+            .json(&items("p-9", 1))
+            .await;
         let _ = twice.expect_problem(400, "INVALID_ARGUMENT");
-        let list = shop.get(&format!("/api/users/{}/orders", ada.id)).token(&ada.token).await.expect_status(200);
+        let list = shop
+            .get(&format!("/api/users/{}/orders", ada.id))
+            .token(&ada.token)
+            .await
+            .expect_status(200);
         assert_eq!(list.json["orders"].as_array().map_or(0, Vec::len), 0);
     }
 
@@ -204,7 +263,10 @@ mod any_shop {
 
         let token = shop.login(&ada.email).await;
         let read = shop.get(&me).token(&token).await.expect_status(200);
-        assert_eq!(read.json.get("roles").and_then(|roles| roles.as_array()).map_or(0, Vec::len), 0);
+        assert_eq!(
+            read.json.get("roles").and_then(|roles| roles.as_array()).map_or(0, Vec::len),
+            0
+        );
         let _ = shop.get("/api/users").token(&token).await.expect_problem(403, "PERMISSION_DENIED");
     }
 
@@ -213,7 +275,7 @@ mod any_shop {
         let shop = any_shop().await;
         let ada = shop.newcomer().await;
         for body in [
-            json!({"items": [{"productId": "p-9", "quantity": 1, "unitPrice": {"currencyCode": "EUR", "units": "0"}}]}),
+            json!({"items": [{"productId": "p-9", "quantity": 1, "unitPrice": {"currencyCode": "USD", "units": "0"}}]}),
             json!({"items": [{"productId": "p-9", "quantity": 1, "name": "Gold"}]}),
             json!({"items": [{"productId": "p-9", "quantity": 1}], "status": "ORDER_STATUS_CONFIRMED"}),
             json!({"items": [{"productId": "p-9", "quantity": 1}], "userId": "124"}),
@@ -234,10 +296,17 @@ mod any_shop {
 async fn what_is_wrong_is_told_field_by_field() {
     let bed = shared().await;
     let ada = bed.shop().newcomer().await;
-    let answer = order(&bed.shop(), &ada, "k", &items("p-9", 0)).await.expect_problem(400, "INVALID_ARGUMENT");
-    bed.service_saw(&answer, "order.v1.OrderService/CreateOrder", &ada.id, "INVALID_ARGUMENT").await;
+    let answer = order(&bed.shop(), &ada, "k", &items("p-9", 0))
+        .await
+        .expect_problem(400, "INVALID_ARGUMENT");
+    bed.service_saw(&answer, "order.v1.OrderService/CreateOrder", &ada.id, "INVALID_ARGUMENT")
+        .await;
     let details = answer.json["details"].to_string();
-    assert!(details.contains("google.rpc.BadRequest") && details.contains("items[0].quantity"), "{}", answer.text);
+    assert!(
+        details.contains("google.rpc.BadRequest") && details.contains("items[0].quantity"),
+        "{}",
+        answer.text
+    );
 }
 
 #[tokio::test]
@@ -249,7 +318,8 @@ async fn nobody_changes_what_is_anothers() {
     let id = placed.text_at("/id");
     let before = (books::order(&bed, &id), books::stock(&bed, "p-10"));
 
-    let cancel = shop.post(&format!("/api/orders/{id}:cancel")).token(&ada.token).json(&json!({})).await;
+    let cancel =
+        shop.post(&format!("/api/orders/{id}:cancel")).token(&ada.token).json(&json!({})).await;
     let cancel = cancel.expect_problem(404, "NOT_FOUND");
     bed.service_saw(&cancel, "order.v1.OrderService/CancelOrder", &ada.id, "NOT_FOUND").await;
     let absent = shop.post("/api/orders/nothing:cancel").token(&ada.token).json(&json!({})).await;
@@ -262,11 +332,16 @@ async fn nobody_changes_what_is_anothers() {
 
     let paid = pay(&shop, &ada, "p", &id, "tok_visa").await.expect_problem(404, "NOT_FOUND");
     bed.service_saw(&paid, "payment.v1.PaymentService/CreatePayment", &ada.id, "NOT_FOUND").await;
-    let rename = shop.patch(&format!("/api/users/{}", bob.id)).token(&ada.token).json(&json!({"name": "Mine"})).await;
+    let rename = shop
+        .patch(&format!("/api/users/{}", bob.id))
+        .token(&ada.token)
+        .json(&json!({"name": "Mine"}))
+        .await;
     assert!(matches!(rename.status, 403 | 404), "{}", rename.text);
 
     assert_eq!((books::order(&bed, &id), books::stock(&bed, "p-10")), before);
-    let bobs = shop.get(&format!("/api/users/{}", bob.id)).token(&bob.token).await.expect_status(200);
+    let bobs =
+        shop.get(&format!("/api/users/{}", bob.id)).token(&bob.token).await.expect_status(200);
     assert_eq!(bobs.json["name"], "New Comer");
     books::settle(&bed).await;
 }
@@ -275,7 +350,8 @@ async fn nobody_changes_what_is_anothers() {
 async fn nobody_reads_what_is_anothers() {
     let bed = shared().await;
     let shop = bed.shop();
-    let (ada, bob, root) = (shop.newcomer().await, shop.newcomer().await, shop.login("root@example.com").await);
+    let (ada, bob, root) =
+        (shop.newcomer().await, shop.newcomer().await, shop.login("root@example.com").await);
     let placed = order(&shop, &bob, "k", &items("p-11", 1)).await.expect_status(200);
     let id = placed.text_at("/id");
     let payment = pay(&shop, &bob, "p", &id, "tok_visa").await.expect_status(200).text_at("/id");
@@ -300,13 +376,21 @@ async fn the_books_are_right_after_a_day_of_business() {
     let shop = bed.shop();
     let (ada, bob) = (shop.newcomer().await, shop.newcomer().await);
     let before = books::stock(&bed, "p-12");
-    for (who, key, quantity) in [(&ada, "1", 1), (&bob, "1", 2), (&ada, "2", 3), (&bob, "2", 4), (&ada, "3", 1000)] {
+    for (who, key, quantity) in
+        [(&ada, "1", 1), (&bob, "1", 2), (&ada, "2", 3), (&bob, "2", 4), (&ada, "3", 1000)]
+    {
         let placed = order(&shop, who, key, &items("p-12", quantity)).await;
         let Some(id) = placed.json["id"].as_str() else { continue };
         match quantity {
             1 => drop(pay(&shop, who, key, id, "tok_visa").await.expect_status(200)),
             2 => drop(pay(&shop, who, key, id, "tok_declined").await.expect_status(402)),
-            3 => drop(shop.post(&format!("/api/orders/{id}:cancel")).token(&who.token).json(&json!({})).await.expect_status(200)),
+            3 => drop(
+                shop.post(&format!("/api/orders/{id}:cancel"))
+                    .token(&who.token)
+                    .json(&json!({}))
+                    .await
+                    .expect_status(200),
+            ),
             _ => {}
         }
     }

@@ -1,5 +1,6 @@
 //! What the tests stand on: a shop to look at, or one to break.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
@@ -34,13 +35,11 @@ pub(crate) async fn shared() -> Arc<Bed> {
 
 /// A shop seen from outside: the one at `E2E_TARGET`, or else the shared one.
 pub(crate) async fn any_shop() -> AnyShop {
-    match target() {
-        Some(base) => AnyShop { shop: Shop::at(&base), bed: None },
-        None => {
-            let bed = shared().await;
-            AnyShop { shop: bed.shop(), bed: Some(bed) }
-        }
+    if let Some(base) = target() {
+        return AnyShop { shop: Shop::at(&base), bed: None };
     }
+    let bed = shared().await;
+    AnyShop { shop: bed.shop(), bed: Some(bed) }
 }
 
 fn target() -> Option<String> {
@@ -64,7 +63,13 @@ impl Deref for AnyShop {
 impl AnyShop {
     /// Asserts that a service took a call for this answer's request, by this principal (empty: nobody), with this end.
     /// The logs of somebody else's shop can't be read; there, what the client sees has to do.
-    pub(crate) async fn service_saw(&self, answer: &Answer, rpc: &str, principal: &str, code: &str) {
+    pub(crate) async fn service_saw(
+        &self,
+        answer: &Answer,
+        rpc: &str,
+        principal: &str,
+        code: &str,
+    ) {
         if let Some(bed) = &self.bed {
             bed.service_saw(answer, rpc, principal, code).await;
         }
@@ -89,7 +94,9 @@ pub(crate) trait Witness {
 
 impl Witness for Bed {
     async fn service_saw(&self, answer: &Answer, rpc: &str, principal: &str, code: &str) {
-        let fits = |line: &Value| line["rpc"] == rpc && line["principal"] == principal && line["code"] == code;
+        let fits = |line: &Value| {
+            line["rpc"] == rpc && line["principal"] == principal && line["code"] == code
+        };
         let what = format!("a service's line about {rpc} by {principal:?} with {code}");
         let lines = self.service_lines(answer.request_id()).await;
         assert!(lines.iter().any(|(_, line)| fits(line)), "no {what}: {lines:#?}");
@@ -101,6 +108,14 @@ impl Witness for Bed {
         let lines = self.service_lines_now(answer.request_id());
         assert!(lines.is_empty(), "a refused request reached a service: {lines:#?}");
     }
+}
+
+/// A gateway without services, but with `address` as the one endpoint of the product service.
+pub(crate) async fn before_product(setup: Setup, address: SocketAddr) -> Bed {
+    let setup = setup.empty().config("\n      - \"http://${PRODUCT_2_ADDR:-127.0.0.1:50062}\"", "");
+    let bed = setup.config("${PRODUCT_ADDR:-127.0.0.1:50052}", &address.to_string()).start().await;
+    bed.start(Role::Gateway).await;
+    bed
 }
 
 /// Which of the two product services answered, by their logs.
