@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::compile::{Compiled, Memory, compile};
@@ -84,17 +85,17 @@ async fn run(
     memory: Memory,
 ) -> Result<(), String> {
     monitoring::log_to_stderr(config.monitoring.log);
-    let listener = bind("listener.address", &config.listener.address.value).await?;
-    let admin_listener = bind("admin.address", &config.admin.address.value).await?;
+    let (listener, address) = bind("listener.address", &config.listener.address.value).await?;
+    let (admin_listener, admin_address) =
+        bind("admin.address", &config.admin.address.value).await?;
     let monitor = Monitor::new(config.monitoring.log)
         .map_err(|error| format!("the log can't be started: {error}"))?;
     let monitor = Arc::new(monitor);
+    // Before anybody can know that the gateway is there: an early SIGHUP would end it.
+    let signals =
+        Signals::listen().map_err(|error| format!("signals can't be received: {error}"))?;
     let door = Arc::new(Door::open(compiled, Arc::clone(&monitor)));
-    tracing::info!(
-        listener = %config.listener.address.value,
-        admin = %config.admin.address.value,
-        "the gateway is open"
-    );
+    tracing::info!(listener = %address, admin = %admin_address, "the gateway is open");
 
     let stop = CancellationToken::new();
     let operators =
@@ -102,9 +103,7 @@ async fn run(
     let clients_stop = CancellationToken::new();
     let clients = tokio::spawn(server::serve(listener, Arc::clone(&door), clients_stop.clone()));
 
-    until_told_to_stop(file, &door, memory)
-        .await
-        .map_err(|error| format!("signals can't be received: {error}"))?;
+    until_told_to_stop(signals, file, &door, memory).await;
     tracing::info!("draining");
     door.drain();
     clients_stop.cancel();
@@ -119,16 +118,30 @@ async fn run(
 }
 
 /// SIGTERM and SIGINT stop the gateway, SIGHUP makes it read its configuration again.
-async fn until_told_to_stop(file: &Path, door: &Door, mut memory: Memory) -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
+async fn until_told_to_stop(mut signals: Signals, file: &Path, door: &Door, mut memory: Memory) {
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => reload(file, door, &mut memory),
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
+            _ = signals.hang_up.recv() => reload(file, door, &mut memory),
         }
+    }
+}
+
+/// What the gateway is told by its operator.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
 }
 
@@ -148,8 +161,14 @@ fn reload(file: &Path, door: &Door, memory: &mut Memory) {
     memory.forget_unused();
 }
 
-async fn bind(setting: &str, address: &str) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+/// Listens, and says where: the system chooses the port when the configuration names port 0.
+async fn bind(setting: &str, address: &str) -> Result<(TcpListener, SocketAddr), String> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bound.await.map_err(|error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => {
             format!(
                 "{setting}: {address} is in use by another process: stop it, or choose another port"

@@ -4,22 +4,21 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::ALLOW;
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty};
+use http::{HeaderMap, Request, Response};
+use hyper::body::Incoming;
 
 use crate::authentication::Authenticator;
 use crate::authorization::Access;
 use crate::call::Rpcs;
-use crate::context::{Body, BoxError, Call, Deadline, Journey, RpcId, Step};
+use crate::context::{Body, Call, Journey, RpcId, Step};
 use crate::error::GatewayError;
 use crate::resilience;
 use crate::routing::{Allow, Found, RouteTable};
-use crate::transcoding::{Binding, Dialect, Settings};
+use crate::transcoding::{self, Binding, Dialect, Settings};
 
 /// What a route leads to.
 #[derive(Debug)]
@@ -51,21 +50,15 @@ pub(crate) struct Pipeline {
 
 /// Where a request goes.
 enum Destination<'a> {
+    /// Nowhere: it asks what the path takes.
     Options(Allow),
-    Target { target: &'a Target, name: std::sync::Arc<str>, values: Vec<Cow<'a, str>> },
+    /// To a target, by the route of this name and with the values of its variables.
+    Target(&'a Target, Arc<str>, Vec<Cow<'a, str>>),
 }
 
 impl Pipeline {
     /// Answers a request. Failures are answers too.
-    pub(crate) async fn handle<B>(
-        &self,
-        request: Request<B>,
-        journey: &mut Journey,
-    ) -> Response<Body>
-    where
-        B: http_body::Body<Data = Bytes>,
-        B::Error: Into<BoxError>,
-    {
+    pub(crate) async fn handle(&self, request: Request<Incoming>, journey: &mut Journey) -> Response<Body> {
         let dialect = Dialect::of(request.headers());
         match self.run(dialect, request, journey).await {
             Ok(answer) => answer,
@@ -74,12 +67,7 @@ impl Pipeline {
     }
 
     /// Answers with a failure, and notes it in the journey.
-    pub(crate) fn refuse(
-        &self,
-        dialect: Dialect,
-        error: &GatewayError,
-        journey: &mut Journey,
-    ) -> Response<Body> {
+    pub(crate) fn refuse(&self, dialect: Dialect, error: &GatewayError, journey: &mut Journey) -> Response<Body> {
         let verdict = error.verdict();
         journey.code = verdict.code;
         journey.origin = Some(verdict.origin);
@@ -87,24 +75,18 @@ impl Pipeline {
         dialect.refuse(&verdict, &journey.request_id, &self.transcoding)
     }
 
-    async fn run<B>(
+    async fn run(
         &self,
         dialect: Dialect,
-        request: Request<B>,
+        request: Request<Incoming>,
         journey: &mut Journey,
-    ) -> Result<Response<Body>, GatewayError>
-    where
-        B: http_body::Body<Data = Bytes>,
-        B::Error: Into<BoxError>,
-    {
+    ) -> Result<Response<Body>, GatewayError> {
         let (parts, body) = request.into_parts();
-        let (target, values) = match self.find(dialect, &parts)? {
-            Destination::Options(allow) => return Ok(options(&allow)),
-            Destination::Target { target, name, values } => {
-                journey.route = Some(name);
-                (target, values)
-            }
+        let (target, name, values) = match self.find(dialect, &parts)? {
+            Destination::Options(allow) => return Ok(transcoding::allow(allow.header())),
+            Destination::Target(target, name, values) => (target, name, values),
         };
+        journey.route = Some(name);
         journey.mark(Step::Route);
 
         let principal = self.authenticator.authenticate(&parts.headers).await?;
@@ -114,7 +96,7 @@ impl Pipeline {
         let permit = target.access.admit(&principal)?;
         journey.mark(Step::Admit);
 
-        let deadline = self.deadline(&parts.headers)?;
+        let deadline = resilience::deadline(self.deadline, &parts.headers)?;
         let metadata = self.metadata(&parts.headers, journey)?;
         let message = target.binding.read(&values, &parts, body, deadline).await?;
         journey.mark(Step::Read);
@@ -128,43 +110,25 @@ impl Pipeline {
         Ok(answer)
     }
 
-    fn find<'a>(
-        &'a self,
-        dialect: Dialect,
-        parts: &'a Parts,
-    ) -> Result<Destination<'a>, GatewayError> {
+    fn find<'a>(&'a self, dialect: Dialect, parts: &'a Parts) -> Result<Destination<'a>, GatewayError> {
         let path = parts.uri.path();
         if dialect == Dialect::Grpc {
             let target = self.methods.get(path).ok_or(GatewayError::UnknownRpc)?;
-            return Ok(Destination::Target { target, name: target.rpc.text(), values: Vec::new() });
+            return Ok(Destination::Target(target, target.rpc.text(), Vec::new()));
         }
         Ok(match self.routes.find(&parts.method, path)? {
             Found::Options { allow } => Destination::Options(allow),
-            Found::Route(found) => Destination::Target {
-                target: &found.route.target,
-                name: found.route.template.text(),
-                values: found.values,
-            },
+            Found::Route(found) => {
+                Destination::Target(&found.route.target, found.route.template.text(), found.values)
+            }
         })
     }
 
-    fn deadline(&self, headers: &HeaderMap) -> Result<Deadline, GatewayError> {
-        let asked = resilience::client_timeout(headers)?.unwrap_or(Duration::MAX);
-        Ok(Deadline::after(self.deadline.min(asked)))
-    }
-
-    fn metadata(&self, headers: &HeaderMap, journey: &Journey) -> Result<HeaderMap, GatewayError> {
-        let allowed = self.transcoding.headers.request_metadata(headers);
-        let mut metadata = allowed.map_err(crate::transcoding::Error::from)?;
+    /// What travels beside the message: what the client may send, and the exchange's own ids.
+    fn metadata(&self, headers: &HeaderMap, journey: &Journey) -> Result<HeaderMap, transcoding::Error> {
+        let mut metadata = self.transcoding.headers.request_metadata(headers)?;
         metadata.insert("x-request-id", journey.request_id.header());
         metadata.insert("traceparent", journey.trace_parent.clone());
         Ok(metadata)
     }
-}
-
-fn options(allow: &Allow) -> Response<Body> {
-    let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(ALLOW, allow.header());
-    response
 }

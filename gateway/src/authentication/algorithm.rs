@@ -3,7 +3,7 @@
 /// A signature algorithm of RFC 7518, section 3.1, or RFC 8037. All are asymmetric: with a symmetric one whoever
 /// can verify can also sign, and a published key would be a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Algorithm {
+pub(crate) enum Algorithm {
     /// ECDSA over P-256 with SHA-256.
     Es256,
     /// ECDSA over P-384 with SHA-384.
@@ -26,7 +26,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All of them, in the order in which messages list them.
-    pub const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Es256,
         Self::Es384,
         Self::Rs256,
@@ -39,7 +39,7 @@ impl Algorithm {
     ];
 
     /// The name in a token's header: `alg`.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",

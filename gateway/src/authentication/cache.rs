@@ -1,4 +1,4 @@
-//! Remembers tokens that were proven, because a signature costs fifty times a look-up.
+//! Remembers tokens that were proven, because checking a signature costs far more than a look-up.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,23 +29,18 @@ pub(super) struct Entry {
 
 /// Tokens that were proven. Only proofs are kept: a token that failed may be good when the next key arrives, and a
 /// client could fill the memory with failures.
-pub struct TokenCache(Cache<Digest, Arc<Entry>, ByBytes>);
+pub(crate) struct TokenCache(Cache<Digest, Arc<Entry>, ByBytes>);
 
 impl TokenCache {
     /// A cache for that many tokens at most, and for half a KiB each: those with many roles take more room.
-    pub fn new(tokens: usize) -> Self {
+    pub(crate) fn new(tokens: usize) -> Self {
         let bytes = u64::try_from(tokens.saturating_mul(ENTRY)).unwrap_or(u64::MAX);
         Self(Cache::with_weighter(tokens, bytes, ByBytes))
     }
 
     /// How many tokens are kept.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
-    }
-
-    /// Whether none is kept.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     pub(super) fn find(&self, digest: &Digest) -> Option<Arc<Entry>> {

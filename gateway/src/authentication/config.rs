@@ -11,42 +11,43 @@ use crate::setting::{Problem, Spanned};
 /// The section as it was written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
+pub(crate) struct Config {
     /// The issuers; without any, no token is accepted.
     #[serde(default)]
-    pub issuers: Vec<Issuer>,
+    pub(crate) issuers: Vec<Issuer>,
 }
 
 /// One issuer as it was written.
 #[derive(Clone, Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "operators know the setting by this name")]
 #[serde(deny_unknown_fields)]
-pub struct Issuer {
+pub(crate) struct Issuer {
     /// The exact text of the claim `iss`.
-    pub issuer: Spanned<String>,
+    pub(crate) issuer: Spanned<String>,
     /// What the claim `aud` must name.
-    pub audience: Spanned<String>,
+    pub(crate) audience: Spanned<String>,
     /// The one algorithm the issuer signs with.
-    pub algorithm: Spanned<String>,
+    pub(crate) algorithm: Spanned<String>,
     /// Where the issuer publishes its keys (RFC 7517, section 5).
-    pub jwks: Spanned<String>,
+    pub(crate) jwks: Spanned<String>,
 }
 
 /// One issuer whose tokens are accepted, and on which terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustedIssuer {
+pub(crate) struct TrustedIssuer {
     /// The exact text of the claim `iss`.
-    pub name: String,
+    pub(crate) name: String,
     /// What the claim `aud` must name.
-    pub audience: String,
+    pub(crate) audience: String,
     /// The one algorithm the issuer signs with.
-    pub algorithm: Algorithm,
+    pub(crate) algorithm: Algorithm,
     /// Where the issuer publishes its keys.
-    pub jwks: Url,
+    pub(crate) jwks: Url,
 }
 
 impl Config {
     /// The issuers that are written right; what is wrong with the others is added to the problems.
-    pub fn read(&self, problems: &mut Vec<Problem>) -> Vec<TrustedIssuer> {
+    pub(crate) fn read(&self, problems: &mut Vec<Problem>) -> Vec<TrustedIssuer> {
         let mut seen = HashSet::new();
         let mut trusted = Vec::new();
         for (index, issuer) in self.issuers.iter().enumerate() {

@@ -8,11 +8,11 @@ use thiserror::Error;
 use super::jwks::FetchError;
 
 /// The value of `WWW-Authenticate` for a request that carries no usable credential (RFC 6750, section 3).
-pub const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer");
+pub(crate) const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer");
 
 /// Why a credential was not accepted. No message repeats any part of the token.
 #[derive(Clone, Debug, Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// More than one `Authorization` header: which one counts would be a guess.
     #[error("the request has several Authorization headers: send exactly one")]
     SeveralCredentials,
@@ -25,7 +25,7 @@ pub enum Error {
     #[error("the token is too long: tokens of at most 8192 characters are accepted")]
     TooLong,
     /// Not a signed JWT in compact form (RFC 7515, section 7.1).
-    #[error("the token is malformed, {0}: sign in again and send the new token as it is")]
+    #[error("the token is malformed ({0}): sign in again and send the new token as it is")]
     Malformed(&'static str),
     /// A header parameter asks for something this gateway does not do (RFC 7515, section 4.1.11).
     #[error(
@@ -84,7 +84,7 @@ pub enum Error {
 
 impl Error {
     /// The value of `WWW-Authenticate` (RFC 6750, section 3.1); `None` when the client is not to blame.
-    pub fn challenge(&self) -> Option<HeaderValue> {
+    pub(crate) fn challenge(&self) -> Option<HeaderValue> {
         match self {
             Self::KeysUnavailable { .. } => None,
             Self::NotBearer => Some(CHALLENGE),

@@ -8,7 +8,7 @@ mod algorithm;
 mod cache;
 mod claims;
 mod clock;
-pub mod config;
+mod config;
 mod credential;
 mod error;
 mod jwks;
@@ -19,18 +19,18 @@ use std::sync::Arc;
 use http::HeaderMap;
 use jiff::Timestamp;
 
-pub use self::algorithm::Algorithm;
-pub use self::cache::TokenCache;
-pub use self::clock::Clock;
-pub use self::config::{Config, TrustedIssuer};
-pub use self::error::{CHALLENGE, Error};
-pub use self::jwks::{ClientError, FetchError, KeySet, Snapshot};
+pub(crate) use self::algorithm::Algorithm;
+pub(crate) use self::cache::TokenCache;
+pub(crate) use self::clock::Clock;
+pub(crate) use self::config::{Config, TrustedIssuer};
+pub(crate) use self::error::{CHALLENGE, Error};
+pub(crate) use self::jwks::{ClientError, KeySet};
 use self::token::Token;
 use crate::context::{Identity, Principal};
 
 /// Proves credentials against the issuers of one configuration.
 #[derive(Debug)]
-pub struct Authenticator {
+pub(crate) struct Authenticator {
     issuers: Vec<(Arc<TrustedIssuer>, Arc<KeySet>)>,
     cache: Arc<TokenCache>,
     clock: Clock,
@@ -39,7 +39,7 @@ pub struct Authenticator {
 impl Authenticator {
     /// Trusts these issuers, each with the keys behind its `jwks`. Key sets and cache may be shared with the
     /// authenticator of an earlier configuration: what one configuration accepted, another does not inherit.
-    pub fn new(
+    pub(crate) fn new(
         issuers: Vec<(TrustedIssuer, Arc<KeySet>)>,
         cache: Arc<TokenCache>,
         clock: Clock,
@@ -54,7 +54,7 @@ impl Authenticator {
     ///
     /// When the request carries a credential that is not one valid Bearer token (RFC 6750, section 2.1), or when
     /// the issuer's keys cannot be had.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Error> {
+    pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Error> {
         let Some(text) = credential::bearer(headers)? else { return Ok(Principal::Anonymous) };
         let digest = cache::digest(text);
         if let Some(identity) = self.remembered(&digest, self.clock.now()) {

@@ -11,16 +11,16 @@ use crate::setting::{Problem, Spanned};
 /// The section as it was written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
+pub(crate) struct Config {
     /// RPC (`package.Service/Method`) to access. An RPC without a line is not exposed.
     #[serde(default)]
-    pub access: BTreeMap<String, Spanned<String>>,
+    pub(crate) access: BTreeMap<String, Spanned<String>>,
 }
 
 impl Config {
     /// The lines that are written right; what is wrong with the others is added to the problems. Whether the RPCs
     /// exist is not known here.
-    pub fn read(&self, problems: &mut Vec<Problem>) -> BTreeMap<RpcId, Spanned<Access>> {
+    pub(crate) fn read(&self, problems: &mut Vec<Problem>) -> BTreeMap<RpcId, Spanned<Access>> {
         let mut read = BTreeMap::new();
         for (rpc, line) in &self.access {
             let mut complain = |message| {
@@ -42,7 +42,7 @@ impl Config {
 
 impl Access {
     /// Reads `public`, `authenticated`, `role:<name>` or `internal`; the complaint says what to write instead.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         match text {
             "public" => return Ok(Self::Public),
             "authenticated" => return Ok(Self::Authenticated),
@@ -101,6 +101,7 @@ mod tests {
         ] {
             let (read, problems) =
                 check(&format!("access:\n  user.v1.UserService/GetUser: {text}\n"));
+            assert_eq!(access.to_string(), text);
             assert_eq!(read, [("user.v1.UserService/GetUser".to_owned(), access)]);
             assert_eq!(problems, Vec::<String>::new());
         }

@@ -4,18 +4,18 @@
 //! answer is a [`Permit`], which only this room can make and without which no call is made. It never looks at
 //! credentials: who the principal is was proven before.
 
-pub mod config;
+mod config;
 
 use std::fmt;
 
 use thiserror::Error;
 
-pub use self::config::Config;
+pub(crate) use self::config::Config;
 use crate::context::Principal;
 
 /// Who may call an RPC.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// Everybody.
     Public,
     /// Everybody who is known.
@@ -29,11 +29,11 @@ pub enum Access {
 /// The proof that a principal may make a call.
 #[derive(Debug)]
 #[must_use]
-pub struct Permit(());
+pub(crate) struct Permit(());
 
 /// Why a principal may not make a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Denied {
+pub(crate) enum Denied {
     /// Nobody is known to be asking: 401.
     #[error("this needs a signed-in client: sign in and send the token as `Authorization: Bearer`")]
     NeedsAuthentication,
@@ -42,20 +42,9 @@ pub enum Denied {
     Forbidden,
 }
 
-impl fmt::Display for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Public => f.write_str("public"),
-            Self::Authenticated => f.write_str("authenticated"),
-            Self::Role(role) => write!(f, "role:{role}"),
-            Self::Internal => f.write_str("internal"),
-        }
-    }
-}
-
 impl Access {
     /// Judges the principal alone.
-    pub fn admit(&self, principal: &Principal) -> Result<Permit, Denied> {
+    pub(crate) fn admit(&self, principal: &Principal) -> Result<Permit, Denied> {
         match (self, principal) {
             (Self::Internal, _) => Err(Denied::Forbidden),
             (Self::Public, _) | (Self::Authenticated, Principal::Known(_)) => Ok(Permit(())),
@@ -69,6 +58,18 @@ impl Access {
                     Err(Denied::Forbidden)
                 }
             }
+        }
+    }
+}
+
+impl fmt::Display for Access {
+    /// As it is written in the configuration.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Public => f.write_str("public"),
+            Self::Authenticated => f.write_str("authenticated"),
+            Self::Role(role) => write!(f, "role:{role}"),
+            Self::Internal => f.write_str("internal"),
         }
     }
 }

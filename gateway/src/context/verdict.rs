@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tonic::Code;
 
 /// One row of the table in `error.rs`, filled in.
@@ -25,6 +25,8 @@ pub(crate) struct Verdict {
     pub(crate) origin: Origin,
     /// An encoded `google.rpc.Status` whose details go to the client; empty when there are none.
     pub(crate) details: Bytes,
+    /// What the service sent beside its failure; of it only what is allowed goes to the client.
+    pub(crate) metadata: HeaderMap,
     /// Headers that the status requires, such as `Allow` or `WWW-Authenticate`.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }

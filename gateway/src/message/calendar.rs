@@ -11,7 +11,9 @@ const NANOS: u32 = 1_000_000_000;
 
 /// Appends the RFC 3339 text in UTC. False when it names no time from year 1 to 9999.
 pub(crate) fn push_timestamp(out: &mut Vec<u8>, seconds: i64, nanos: i32) -> bool {
-    let Some(nanos) = u32::try_from(nanos).ok().filter(|nanos| *nanos < NANOS) else { return false };
+    let Some(nanos) = u32::try_from(nanos).ok().filter(|nanos| *nanos < NANOS) else {
+        return false;
+    };
     if !(FIRST_SECOND..=LAST_SECOND).contains(&seconds) {
         return false;
     }
@@ -37,7 +39,8 @@ pub(crate) fn push_timestamp(out: &mut Vec<u8>, seconds: i64, nanos: i32) -> boo
 
 /// Appends `1.5s`. False when it is longer than 10,000 years or its parts differ in sign.
 pub(crate) fn push_duration(out: &mut Vec<u8>, seconds: i64, nanos: i32) -> bool {
-    let fits = seconds.unsigned_abs() <= LONGEST_DURATION.unsigned_abs() && nanos.unsigned_abs() < NANOS;
+    let fits =
+        seconds.unsigned_abs() <= LONGEST_DURATION.unsigned_abs() && nanos.unsigned_abs() < NANOS;
     let one_sign = i64::from(nanos).signum() * seconds.signum() >= 0;
     if !fits || !one_sign {
         return false;
@@ -106,8 +109,8 @@ pub(crate) fn parse_duration(text: &[u8]) -> Option<(i64, i32)> {
 fn push_fraction(out: &mut Vec<u8>, nanos: u32) {
     let (mut value, len) = match nanos {
         0 => return,
-        _ if nanos % 1_000_000 == 0 => (nanos / 1_000_000, 3),
-        _ if nanos % 1_000 == 0 => (nanos / 1_000, 6),
+        _ if nanos.is_multiple_of(1_000_000) => (nanos / 1_000_000, 3),
+        _ if nanos.is_multiple_of(1_000) => (nanos / 1_000, 6),
         _ => (nanos, 9),
     };
     let mut text = *b".000000000";
@@ -199,9 +202,19 @@ mod tests {
         }
         check("1970-01-01T00:00:00Z", 0, 0, "1970-01-01T00:00:00Z");
         check("0001-01-01T00:00:00Z", FIRST_SECOND, 0, "0001-01-01T00:00:00Z");
-        check("9999-12-31T23:59:59.999999999Z", LAST_SECOND, 999_999_999, "9999-12-31T23:59:59.999999999Z");
+        check(
+            "9999-12-31T23:59:59.999999999Z",
+            LAST_SECOND,
+            999_999_999,
+            "9999-12-31T23:59:59.999999999Z",
+        );
         check("2024-02-29T12:30:45.5Z", 1_709_209_845, 500_000_000, "2024-02-29T12:30:45.500Z");
-        check("1972-01-01T10:00:20.000021+01:00", 63_104_420, 21_000, "1972-01-01T09:00:20.000021Z");
+        check(
+            "1972-01-01T10:00:20.000021+01:00",
+            63_104_420,
+            21_000,
+            "1972-01-01T09:00:20.000021Z",
+        );
         check("1969-12-31T23:59:59.000000001Z", -1, 1, "1969-12-31T23:59:59.000000001Z");
     }
 
@@ -221,12 +234,29 @@ mod tests {
     #[test]
     fn refuses_what_is_no_time() {
         for text in [
-            "", "2024-02-30T00:00:00Z", "2023-02-29T00:00:00Z", "2024-13-01T00:00:00Z", "2024-00-01T00:00:00Z",
-            "2024-01-00T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01T00:60:00Z", "2024-01-01T00:00:60Z",
-            "2024-01-01t00:00:00Z", "2024-01-01T00:00:00z", "2024-01-01 00:00:00Z", "2024-01-01T00:00:00",
-            "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00.1234567890Z", "2024-01-01T00:00:00+0100",
-            "2024-01-01T00:00:00+24:00", "0000-12-31T23:59:59Z", "0001-01-01T00:00:00+01:00",
-            "9999-12-31T23:59:59-00:01", "+024-01-01T00:00:00Z", "2024-01-01T00:00:00ZZ", "2024-01-01",
+            "",
+            "2024-02-30T00:00:00Z",
+            "2023-02-29T00:00:00Z",
+            "2024-13-01T00:00:00Z",
+            "2024-00-01T00:00:00Z",
+            "2024-01-00T00:00:00Z",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T00:60:00Z",
+            "2024-01-01T00:00:60Z",
+            "2024-01-01t00:00:00Z",
+            "2024-01-01T00:00:00z",
+            "2024-01-01 00:00:00Z",
+            "2024-01-01T00:00:00",
+            "2024-01-01T00:00:00.Z",
+            "2024-01-01T00:00:00.1234567890Z",
+            "2024-01-01T00:00:00+0100",
+            "2024-01-01T00:00:00+24:00",
+            "0000-12-31T23:59:59Z",
+            "0001-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-00:01",
+            "+024-01-01T00:00:00Z",
+            "2024-01-01T00:00:00ZZ",
+            "2024-01-01",
         ] {
             assert_eq!(parse_timestamp(text.as_bytes()), None, "{text}");
         }
@@ -253,7 +283,21 @@ mod tests {
         check("315576000000s", LONGEST_DURATION, 0, "315576000000s");
         check("-315576000000s", -LONGEST_DURATION, 0, "-315576000000s");
         check("1.000010s", 1, 10_000, "1.000010s");
-        for text in ["", "s", "1", "1.s", ".5s", "1.0000000001s", "315576000001s", "315576000000.1s", "+1s", "--1s", "1 s", "1e3s", "1.5 s"] {
+        for text in [
+            "",
+            "s",
+            "1",
+            "1.s",
+            ".5s",
+            "1.0000000001s",
+            "315576000001s",
+            "315576000000.1s",
+            "+1s",
+            "--1s",
+            "1 s",
+            "1e3s",
+            "1.5 s",
+        ] {
             assert_eq!(parse_duration(text.as_bytes()), None, "{text}");
         }
         assert!(!push_duration(&mut Vec::new(), 1, -1));

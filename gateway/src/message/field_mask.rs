@@ -36,7 +36,9 @@ mod tests {
 
     #[test]
     fn paths_go_both_ways() {
-        for (snake, camel) in [("foo_bar", "fooBar"), ("a.b_c.d", "a.bC.d"), ("x", "x"), ("v1_a", "v1A")] {
+        for (snake, camel) in
+            [("foo_bar", "fooBar"), ("a.b_c.d", "a.bC.d"), ("x", "x"), ("v1_a", "v1A")]
+        {
             let mut out = Vec::new();
             assert!(push_camel(&mut out, snake.as_bytes()));
             assert_eq!(out, camel.as_bytes());

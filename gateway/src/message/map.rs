@@ -47,14 +47,21 @@ fn map_key(kind: Kind, raw: Option<Raw<'_>>) -> Outcome<MapKey<'_>> {
         (Kind::Bool, Some(Raw::Varint(value))) => MapKey::Bool(value != 0),
         (Kind::Bool, _) => MapKey::Bool(false),
         (Kind::Int32, Some(Raw::Varint(value))) => MapKey::I64(sign32(value).into()),
-        (Kind::Int64, Some(Raw::Varint(value))) => MapKey::I64(value.cast_signed()),
+        (Kind::Int64, Some(Raw::Varint(value))) | (Kind::Sfixed64, Some(Raw::Fixed64(value))) => {
+            MapKey::I64(value.cast_signed())
+        }
         (Kind::Sint32, Some(Raw::Varint(value))) => MapKey::I64(unzigzag32(value).into()),
         (Kind::Sint64, Some(Raw::Varint(value))) => MapKey::I64(unzigzag64(value)),
         (Kind::Sfixed32, Some(Raw::Fixed32(value))) => MapKey::I64(value.cast_signed().into()),
-        (Kind::Sfixed64, Some(Raw::Fixed64(value))) => MapKey::I64(value.cast_signed()),
-        (Kind::Int32 | Kind::Int64 | Kind::Sint32 | Kind::Sint64 | Kind::Sfixed32 | Kind::Sfixed64, _) => {
-            MapKey::I64(0)
-        }
+        (
+            Kind::Int32
+            | Kind::Int64
+            | Kind::Sint32
+            | Kind::Sint64
+            | Kind::Sfixed32
+            | Kind::Sfixed64,
+            _,
+        ) => MapKey::I64(0),
         (Kind::Uint32, Some(Raw::Varint(value))) => MapKey::U64(value & 0xffff_ffff),
         (_, Some(Raw::Varint(value) | Raw::Fixed64(value))) => MapKey::U64(value),
         (_, Some(Raw::Fixed32(value))) => MapKey::U64(value.into()),

@@ -5,10 +5,13 @@
 //! All of them see what a conforming protobuf parser sees. Nothing here knows HTTP, and nothing is
 //! ever decoded into a dynamic message.
 
+mod base_64;
 mod calendar;
 mod field_mask;
 mod json_in;
 mod json_out;
+#[cfg(test)]
+mod kitchen_sink;
 mod map;
 mod nearest;
 mod path;

@@ -41,7 +41,10 @@ impl Value<'_> {
             Self::Message(value) => Value::Message(Cow::Owned(value.into_owned())),
             Self::List(values) => Value::List(values.into_iter().map(Value::into_owned).collect()),
             Self::Map(entries) => Value::Map(
-                entries.into_iter().map(|(key, value)| (key.into_owned(), value.into_owned())).collect(),
+                entries
+                    .into_iter()
+                    .map(|(key, value)| (key.into_owned(), value.into_owned()))
+                    .collect(),
             ),
         }
     }

@@ -9,6 +9,8 @@ mod config;
 mod trace;
 mod writer;
 
+use std::io::IsTerminal as _;
+
 use crate::context::Journey;
 
 pub(crate) use config::{Config, Format};
@@ -49,7 +51,10 @@ impl Monitor {
 pub(crate) fn log_to_stderr(format: Format) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // Only the first subscriber of a process counts; tests start several gateways in one.
     let _first = match format {
         Format::Json => builder.json().flatten_event(true).try_init(),

@@ -8,5 +8,5 @@ mod timeout;
 
 pub(crate) use config::Config;
 pub(crate) use timeout::{
-    DeadlineExceeded, InvalidTimeout, client_timeout, timeout_header, within,
+    DeadlineExceeded, InvalidTimeout, deadline, timeout_header, within,
 };

@@ -29,8 +29,14 @@ pub(crate) async fn within<T>(
 )]
 pub(crate) struct InvalidTimeout;
 
+/// The deadline of a request: the gateway's own, or what the client asks for in `Grpc-Timeout` when that is sooner.
+pub(crate) fn deadline(longest: Duration, headers: &HeaderMap) -> Result<Deadline, InvalidTimeout> {
+    let asked = client_timeout(headers)?.unwrap_or(longest);
+    Ok(Deadline::after(longest.min(asked)))
+}
+
 /// The timeout a client asks for, if it does (gRPC over HTTP/2, `Timeout`: at most 8 digits and a unit).
-pub(crate) fn client_timeout(headers: &HeaderMap) -> Result<Option<Duration>, InvalidTimeout> {
+fn client_timeout(headers: &HeaderMap) -> Result<Option<Duration>, InvalidTimeout> {
     let mut values = headers.get_all("grpc-timeout").iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
@@ -101,6 +107,18 @@ mod tests {
         headers.append("grpc-timeout", HeaderValue::from_static("1S"));
         headers.append("grpc-timeout", HeaderValue::from_static("9S"));
         assert_eq!(client_timeout(&headers), Err(InvalidTimeout));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_may_ask_for_less_but_never_for_more() {
+        let deadline = |value| {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", HeaderValue::from_static(value));
+            deadline(Duration::from_secs(5), &headers).map(Deadline::remaining)
+        };
+        assert_eq!(deadline("1S"), Ok(Duration::from_secs(1)));
+        assert_eq!(deadline("1H"), Ok(Duration::from_secs(5)));
+        assert_eq!(deadline("soon"), Err(InvalidTimeout));
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,10 +17,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{ALLOW, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, Response, StatusCode};
-use http_body_util::BodyExt;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use thiserror::Error;
 
 pub(crate) use body::UnreadableBody;
@@ -30,7 +31,7 @@ pub(crate) use headers::{HeaderPolicy, InvalidHeader};
 pub(crate) use http_rule::{HttpRule, http_rules};
 pub(crate) use rest::{InvalidField, RestBinding};
 
-use crate::context::{Body, BoxError, Deadline, Reply, RequestId, Verdict};
+use crate::context::{Body, Deadline, Reply, RequestId, Verdict};
 use crate::message::{JsonError, Schema, WireError};
 use crate::setting::Problem;
 
@@ -92,20 +93,16 @@ impl Dialect {
         id: &RequestId,
         settings: &Settings,
     ) -> Response<Body> {
-        match self {
+        let mut answer = match self {
             Self::Grpc => grpc::refuse(verdict),
             Self::Rest => {
-                let status = verdict
-                    .reason
-                    .as_ref()
-                    .and_then(|reason| settings.status_by_reason.get(reason));
-                let verdict = match status {
-                    Some(&status) => Cow::Owned(Verdict { status, ..verdict.clone() }),
-                    None => Cow::Borrowed(verdict),
-                };
-                problem::render(&verdict, id, &settings.schema, &settings.problem_base).map(full)
+                let by_reason = verdict.reason.as_ref().and_then(|reason| settings.status_by_reason.get(reason));
+                let status = *by_reason.unwrap_or(&verdict.status);
+                problem::render(verdict, status, id, &settings.schema, &settings.problem_base).map(full)
             }
-        }
+        };
+        answer.headers_mut().extend(settings.headers.response_headers(&verdict.metadata));
+        answer
     }
 }
 
@@ -120,17 +117,13 @@ pub(crate) enum Binding {
 
 impl Binding {
     /// Reads the request's message as wire bytes; `captures` are the values of the template's variables in their order.
-    pub(crate) async fn read<B>(
+    pub(crate) async fn read(
         &self,
         captures: &[Cow<'_, str>],
         parts: &Parts,
-        body: B,
+        body: Incoming,
         deadline: Deadline,
-    ) -> Result<Bytes, Error>
-    where
-        B: http_body::Body<Data = Bytes>,
-        B::Error: Into<BoxError>,
-    {
+    ) -> Result<Bytes, Error> {
         let body = body::read(body, deadline).await?;
         match self {
             Self::Rest(binding) => binding.read(captures, parts, &body),
@@ -206,6 +199,14 @@ impl Settings {
     }
 }
 
+/// Answers what a path takes (RFC 9110, section 9.3.7).
+pub(crate) fn allow(methods: HeaderValue) -> Response<Body> {
+    let mut answer = Response::new(full(Bytes::new()));
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer.headers_mut().insert(ALLOW, methods);
+    answer
+}
+
 fn full(bytes: Bytes) -> Body {
-    http_body_util::Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Response, StatusCode};
 use prost::Message as _;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -30,18 +30,19 @@ struct Problem<'a> {
     details: Vec<Box<RawValue>>,
 }
 
-/// Renders a verdict; `base` is what the problem's `type` begins with.
+/// Renders a verdict with a status that may have been chosen by its reason; `base` is what the problem's `type` begins with.
 pub(super) fn render(
     verdict: &Verdict,
+    status: StatusCode,
     request_id: &RequestId,
     schema: &Arc<Schema>,
     base: &str,
 ) -> Response<Bytes> {
-    let phrase = verdict.status.canonical_reason().unwrap_or("Unknown");
+    let phrase = status.canonical_reason().unwrap_or("Unknown");
     let problem = Problem {
         r#type: verdict.row.map_or_else(|| "about:blank".to_owned(), |row| format!("{base}/{row}")),
         title: verdict.row.map_or_else(|| phrase.to_owned(), title),
-        status: verdict.status.as_u16(),
+        status: status.as_u16(),
         detail: &verdict.detail,
         code: code_name(verdict.code),
         reason: verdict.reason.as_deref(),
@@ -50,7 +51,7 @@ pub(super) fn render(
     };
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let mut response = Response::new(body.into());
-    *response.status_mut() = verdict.status;
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(wait) = verdict.retry_after {

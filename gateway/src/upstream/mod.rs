@@ -55,8 +55,7 @@ impl Error {
     /// Whether the request never left: then nobody can have acted on it.
     fn is_unsent(&self) -> bool {
         let Self::Unreachable { source, .. } = self else { return false };
-        std::iter::successors(std::error::Error::source(&**source), |error| error.source())
-            .any(<dyn std::error::Error>::is::<tonic::ConnectError>)
+        causes(source).any(<dyn std::error::Error>::is::<tonic::ConnectError>)
     }
 }
 
@@ -141,10 +140,10 @@ impl Upstream {
 
     /// Tells an answer of the service from a failure on the way to it: only the latter has a source.
     fn judge(&self, endpoint: &Arc<str>, status: Status) -> Error {
-        let Some(source) = std::error::Error::source(&status) else {
+        if std::error::Error::source(&status).is_none() {
             return Error::Status(Box::new(status));
-        };
-        if source.is::<tonic::TimeoutExpired>() {
+        }
+        if causes(&status).any(<dyn std::error::Error>::is::<tonic::TimeoutExpired>) {
             // The transport reads `grpc-timeout` too and may notice the deadline a moment before us.
             return Error::DeadlineExceeded(DeadlineExceeded);
         }
@@ -154,4 +153,9 @@ impl Upstream {
             source: Box::new(status),
         }
     }
+}
+
+/// What the transport says, outermost first.
+fn causes(status: &Status) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(std::error::Error::source(status), |error| error.source())
 }

@@ -24,6 +24,7 @@
 //! | [`mask`] | `update_mask` (AIP-134) |
 //! | [`paging`] | `page_size` and `page_token` (AIP-158) |
 //! | [`money`] | `google.type.Money` as whole cents |
+//! | [`sweep`] | work that comes round while the service serves |
 //! | [`clock`], [`ids`] | calendar time passed in, `UUIDv7` |
 
 pub mod boot;
@@ -37,6 +38,7 @@ pub mod mask;
 pub mod money;
 pub mod paging;
 pub mod store;
+pub mod sweep;
 pub mod violations;
 
 pub use boot::{About, Boot, BootError, Running, Site, main};

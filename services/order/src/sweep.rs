@@ -29,8 +29,9 @@ pub(crate) async fn run(life: Life, shutdown: Shutdown) {
         Ok(unfinished) => tracing::info!(unfinished, "taking up unfinished orders"),
         Err(error) => tracing::warn!(%error, "could not look for unfinished orders"),
     }
-    loop {
-        if let Err(error) = sweep(&life).await {
+    // A sweep may be ended anywhere: the next one finds what this one left.
+    while let Some(swept) = shutdown.run_until_cancelled(sweep(&life)).await {
+        if let Err(error) = swept {
             tracing::warn!(%error, "could not sweep");
         }
         let due = timeout(EVERY, life.due.notified());

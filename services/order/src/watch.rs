@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _, stream};
 use proto::order::v1::{Order, WatchOrderRequest, WatchOrderResponse};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 use service_kit::{Caller, Events, Failure, Violations, errors::not_found, events};
 use tonic::{Request, Response, Status};
 
@@ -54,10 +54,9 @@ pub(crate) async fn watch(
 /// The order and the sequence of its latest change, of one moment.
 fn seen(connection: &Connection, id: &str) -> Result<Option<(Record, i64)>, Failure> {
     let Some(order) = orders::find(connection, id)? else { return Ok(None) };
-    let sql = "SELECT max(sequence) FROM events WHERE topic = ?1 AND subject = ?2";
-    let latest =
-        connection.prepare_cached(sql)?.query_row((TOPIC, id), |row| row.get(0)).optional()?;
-    Ok(Some((order, latest.unwrap_or_default())))
+    let sql = "SELECT coalesce(max(sequence), 0) FROM events WHERE topic = ?1 AND subject = ?2";
+    let latest = connection.prepare_cached(sql)?.query_row((TOPIC, id), |row| row.get(0))?;
+    Ok(Some((order, latest)))
 }
 
 /// The same changes, but no waiting for another after the last.

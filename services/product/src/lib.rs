@@ -18,10 +18,11 @@ mod stock;
 
 use std::{ffi::OsString, process::ExitCode};
 
+use jiff::SignedDuration;
 use proto::product::v1::{
     product_service_server::ProductServiceServer, stock_service_server::StockServiceServer,
 };
-use service_kit::{About, Boot, BootError, Events, Site, Store};
+use service_kit::{About, Boot, BootError, Events, Site, Store, events};
 
 /// Where it listens and keeps its data unless told otherwise.
 pub const ABOUT: About = About {
@@ -32,6 +33,9 @@ pub const ABOUT: About = About {
     probe: "product.v1.ProductService",
 };
 
+/// How long a watcher can go on where it left off.
+const RETENTION: SignedDuration = SignedDuration::from_hours(24);
+
 /// The whole life of the service, from its arguments to its exit code. The first argument is the program's name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     service_kit::main(&ABOUT, arguments, start)
@@ -41,7 +45,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 pub async fn start(boot: Boot<()>) -> Result<Site, BootError> {
     let store = Store::open(&boot.database, schema::MIGRATIONS, &boot.clock).await?;
     let events = Events::watch(&store, &boot.shutdown);
+    let purge = events::purge(store.clone(), boot.clock.clone(), RETENTION, boot.shutdown);
     let public = public::Products { store: store.clone(), events, clock: boot.clock.clone() };
     let internal = internal::Stock { store, clock: boot.clock };
-    Ok(Site::new().grpc(ProductServiceServer::new(public)).grpc(StockServiceServer::new(internal)))
+    Ok(Site::new()
+        .grpc(ProductServiceServer::new(public))
+        .grpc(StockServiceServer::new(internal))
+        .task("purge events", purge))
 }

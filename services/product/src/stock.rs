@@ -34,7 +34,7 @@ pub(crate) fn adjust(
     let sql = "SELECT available, available + reserved + sold FROM products WHERE id = ?1";
     let (available, all): (i64, i64) =
         transaction.prepare_cached(sql)?.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if available.checked_add(delta).is_none_or(|left| left < 0) {
+    if available.saturating_add(delta) < 0 {
         let message = format!("product {id:?} has only {available} pieces to take away");
         let metadata = [("available", available.to_string())];
         return Err(errors::reason(
@@ -45,7 +45,7 @@ pub(crate) fn adjust(
         )
         .into());
     }
-    if all.checked_add(delta).is_none_or(|all| all > MOST_PIECES) {
+    if all.saturating_add(delta) > MOST_PIECES {
         return Err(
             Violations::one("delta", format!("would make more than {MOST_PIECES} pieces")).into()
         );
@@ -158,9 +158,9 @@ fn quote(db: &Connection, items: &[StockItem]) -> Result<Vec<ReservedItem>, Fail
         });
     }
     unknown.check()?;
-    if !short.is_empty() {
+    if let Some(first) = short.first() {
+        let message = format!("not enough pieces of {first}");
         let ids = short.join(",");
-        let message = format!("not enough pieces of {ids}");
         return Err(errors::reason(
             Code::FailedPrecondition,
             message,

@@ -21,11 +21,11 @@ const MAX_BODY: usize = 256 * 1024;
 #[error(
     "no https client can be made: install the system's certificates (the package ca-certificates)"
 )]
-pub struct ClientError(#[source] Arc<reqwest::Error>);
+pub(crate) struct ClientError(#[source] Arc<reqwest::Error>);
 
 /// Why an attempt to fetch the keys failed.
 #[derive(Debug, Error)]
-pub enum FetchError {
+pub(crate) enum FetchError {
     /// No answer, or not a whole one.
     #[error("the keys could not be fetched: check that the issuer runs and the URL is right")]
     Request(#[source] reqwest::Error),

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-pub use self::fetch::{ClientError, FetchError};
+pub(crate) use self::fetch::{ClientError, FetchError};
 pub(super) use self::keys::Key;
 use self::keys::Keys;
 use super::{Algorithm, Error};
@@ -40,24 +40,25 @@ const PATIENCE: Duration = Duration::from_secs(3);
 type Fetch = Box<dyn Fn() -> BoxFuture<'static, Result<Keys, FetchError>> + Send + Sync>;
 
 /// The keys of one issuer. It outlives configurations: keep one per URL and algorithm.
-pub struct KeySet {
+pub(crate) struct KeySet {
     shared: Arc<Shared>,
     task: Mutex<Option<AbortHandle>>,
 }
 
-/// How a key set is doing.
+/// How a key set is doing, for people and tests.
 #[derive(Clone, Debug)]
-pub struct Snapshot {
+#[cfg_attr(not(test), expect(dead_code, reason = "printed by Debug alone"))]
+pub(super) struct Snapshot {
     /// Keys that tokens can be verified with at the moment.
-    pub usable: usize,
+    pub(crate) usable: usize,
     /// Keys of the last good answer that cannot be used: another kind, another use, broken, or an ambiguous id.
-    pub skipped: usize,
+    pub(crate) skipped: usize,
     /// The time since the last good answer.
-    pub age: Option<Duration>,
+    pub(crate) age: Option<Duration>,
     /// How often the keys were asked for.
-    pub attempts: u64,
+    pub(crate) attempts: u64,
     /// How the last attempt failed; `None` when it went well.
-    pub failure: Option<Arc<FetchError>>,
+    pub(crate) failure: Option<Arc<FetchError>>,
 }
 
 struct Shared {
@@ -90,7 +91,7 @@ impl KeySet {
     /// # Errors
     ///
     /// When the URL is https and this machine has no certificates to trust.
-    pub fn new(url: Url, algorithm: Algorithm) -> Result<Self, ClientError> {
+    pub(crate) fn new(url: Url, algorithm: Algorithm) -> Result<Self, ClientError> {
         let client = fetch::client(&url)?;
         Ok(Self::over(Box::new(move || {
             Box::pin(fetch::fetch(client.clone(), url.clone(), algorithm))
@@ -104,8 +105,8 @@ impl KeySet {
     }
 
     /// Starts fetching, now and again, until the set is dropped. Does nothing when that is under way already.
-    /// Must be called within a tokio runtime.
-    pub fn warm(&self) {
+    /// Must be called within a tokio runtime, on which the fetching then stays.
+    pub(crate) fn warm(&self) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(AbortHandle::is_finished) {
             *task = Some(tokio::spawn(keep_fresh(Arc::clone(&self.shared))).abort_handle());
@@ -113,12 +114,12 @@ impl KeySet {
     }
 
     /// Whether an attempt has ended, well or badly.
-    pub fn tried(&self) -> bool {
+    pub(crate) fn tried(&self) -> bool {
         self.shared.progress.borrow().ended > 0
     }
 
     /// How the set is doing.
-    pub fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self) -> Snapshot {
         let good = self.shared.good.load();
         let progress = self.shared.progress.borrow();
         Snapshot {
@@ -140,16 +141,19 @@ impl KeySet {
     /// The key with this id; for a token without one, the only key. A key that is not known makes the issuer be
     /// asked again, unless that was done just now.
     pub(super) async fn key(&self, kid: Option<&str>) -> Result<Arc<Key>, Error> {
-        let missing = match self.shared.find(kid) {
-            Err(error @ (Error::UnknownKey | Error::KeysUnavailable { .. })) => error,
+        let floor = match self.shared.find(kid) {
+            Err(Error::UnknownKey) => COOLDOWN,
+            Err(Error::KeysUnavailable { .. }) => IMPATIENCE,
             found => return found,
         };
-        let floor = if matches!(missing, Error::UnknownKey) { COOLDOWN } else { IMPATIENCE };
-        let Some(attempt) = self.shared.ask(floor) else { return Err(missing) };
-        self.warm();
-        let mut progress = self.shared.progress.subscribe();
-        // Whether the attempt ended in time or not: what counts is what is there now.
-        let _ = timeout(PATIENCE, progress.wait_for(|progress| progress.ended >= attempt)).await;
+        if let Some(attempt) = self.shared.ask(floor) {
+            self.warm();
+            let mut progress = self.shared.progress.subscribe();
+            let ended = progress.wait_for(|progress| progress.ended >= attempt);
+            let _ = timeout(PATIENCE, ended).await;
+        }
+        // Whether the attempt ended in time, too late, or in the instant before it was asked for: what counts is what
+        // is there now.
         self.shared.find(kid)
     }
 }
@@ -225,11 +229,11 @@ impl Shared {
 
 async fn keep_fresh(shared: Arc<Shared>) {
     let mut progress = shared.progress.subscribe();
-    let mut failures = 0;
+    let mut failures = 0_u32;
     loop {
         shared.begin();
         let outcome = (shared.fetch)().await;
-        failures = if outcome.is_ok() { 0 } else { failures + 1 };
+        failures = if outcome.is_ok() { 0 } else { failures.saturating_add(1) };
         shared.end(outcome);
         let pause = jittered(pause(failures, shared.usable().is_some()));
         tokio::select! {

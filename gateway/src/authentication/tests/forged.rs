@@ -1,6 +1,7 @@
 //! Tokens that somebody other than the issuer made. None is worth anything.
 
 use aws_lc_rs::hmac;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -62,6 +63,30 @@ async fn refuses_signatures_that_are_no_numbers_of_the_curve() {
     ] {
         let answer = door.ask(&format!("{signed}.{}", encode(&wrong))).await;
         assert_eq!(refusal(answer), "BadSignature", "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn refuses_rsa_signatures_of_another_length_or_value() {
+    for algorithm in [Algorithm::Rs256, Algorithm::Ps384] {
+        let signer = Signer::new("k1", algorithm);
+        let door = Door::trusting(&[&signer]);
+        let token = signer.sign(&signer.header(), &claims());
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let good = decode(signature);
+        for wrong in [
+            good[..255].to_vec(),
+            good[1..].to_vec(),
+            [&[0], good.as_slice()].concat(),
+            [good.as_slice(), &[0]].concat(),
+            vec![0; 256],
+            vec![0xff; 256],
+            [&[0; 255][..], &[1]].concat(),
+            decode(signer.jwk()["n"].as_str().unwrap()),
+        ] {
+            let answer = door.ask(&format!("{signed}.{}", encode(&wrong))).await;
+            assert_eq!(refusal(answer), "BadSignature", "{wrong:?}");
+        }
     }
 }
 
@@ -224,4 +249,20 @@ async fn refuses_a_second_spelling_of_a_good_token() {
         assert_eq!(refusal(door.ask(&wrong).await), "Malformed", "{wrong}");
     }
     accepted(door.ask(&token).await);
+}
+
+proptest! {
+    #[test]
+    fn nothing_but_the_token_itself_is_accepted(text in ".{0,40}", at in 0_usize..400, cut in 0_usize..40) {
+        let signer = Signer::new("k1", Algorithm::EdDsa);
+        let door = Door::trusting(&[&signer]);
+        let token = signer.sign(&signer.header(), &claims());
+        let at = at.min(token.len());
+        let changed = format!("{}{text}{}", &token[..at], &token[(at + cut).min(token.len())..]);
+        prop_assume!(changed.trim_ascii() != token);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let Ok(value) = HeaderValue::from_str(&format!("Bearer {changed}")) else { return Ok(()) };
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+        prop_assert!(runtime.block_on(door.authenticator.authenticate(&headers)).is_err());
+    }
 }

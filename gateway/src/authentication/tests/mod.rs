@@ -128,6 +128,12 @@ impl Door {
         let algorithm = signers[0].algorithm;
         let script = Script::new(Answer::keys(signers.iter().map(|signer| signer.jwk())));
         let keys = Arc::new(script.key_set(algorithm));
+        Self { script, ..Self::over(algorithm, keys) }
+    }
+
+    /// The same over other keys; its script is not theirs.
+    pub(super) fn over(algorithm: Algorithm, keys: Arc<KeySet>) -> Self {
+        let script = Script::new(Answer::keys([]));
         let cache = Arc::new(TokenCache::new(1_000));
         let now = Arc::new(AtomicI64::new(NOW));
         let authenticator = door(algorithm, "gateway", &keys, &cache, &now);

@@ -21,13 +21,21 @@ impl<'s, 't> Reader<'s, 't, '_> {
             if self.text.eat(b'{') && !self.text.next_member(&mut first)? {
                 return Ok(());
             }
-            return Err(JsonError::new(start, "an object without `@type`", "`@type` for google.protobuf.Any"));
+            return Err(JsonError::new(
+                start,
+                "an object without `@type`",
+                "`@type` for google.protobuf.Any",
+            ));
         };
         let name = url.characters()?;
         let (id, table) = self.known_type(&url, &name)?;
         self.anys += 1;
         if self.anys > MAX_ANYS {
-            return Err(JsonError::new(start, "google.protobuf.Any nested deeper than 16 levels", "fewer"));
+            return Err(JsonError::new(
+                start,
+                "google.protobuf.Any nested deeper than 16 levels",
+                "fewer",
+            ));
         }
         self.out.push(0x0a);
         self.push_string(&url)?;
@@ -62,7 +70,9 @@ impl<'s, 't> Reader<'s, 't, '_> {
                 return ahead.string().map(Some);
             }
             if is_type {
-                return Err(ahead.unexpected("a string such as \"type.googleapis.com/package.Message\""));
+                return Err(
+                    ahead.unexpected("a string such as \"type.googleapis.com/package.Message\"")
+                );
             }
             ahead.skip_value(self.depth)?;
         }
@@ -71,9 +81,13 @@ impl<'s, 't> Reader<'s, 't, '_> {
 
     fn known_type(&self, url: &Quoted<'_>, name: &[u8]) -> Parsed<(MessageId, &'s MessageTable)> {
         let error = |found| {
-            JsonError::new(url.at, found, "the URL of a known type, such as type.googleapis.com/package.Message")
-                .quoting(url.raw)
-                .in_field("@type", false)
+            JsonError::new(
+                url.at,
+                found,
+                "the URL of a known type, such as type.googleapis.com/package.Message",
+            )
+            .quoting(url.raw)
+            .in_field("@type", false)
         };
         let text = std::str::from_utf8(name).map_err(|_| error("the type"))?;
         let (_, name) = text.rsplit_once('/').ok_or_else(|| error("the type"))?;
@@ -104,16 +118,25 @@ impl<'s, 't> Reader<'s, 't, '_> {
                     continue;
                 }
                 _ => {
-                    return Err(JsonError::new(key.at, "an unknown field", "`@type` and `value` only")
-                        .quoting(key.raw));
+                    return Err(JsonError::new(
+                        key.at,
+                        "an unknown field",
+                        "`@type` and `value` only",
+                    )
+                    .quoting(key.raw));
                 }
             };
             if std::mem::replace(seen, true) {
-                return Err(JsonError::new(key.at, "the key a second time", "every key once").quoting(key.raw));
+                return Err(JsonError::new(key.at, "the key a second time", "every key once")
+                    .quoting(key.raw));
             }
         }
         if !value && table.special != Special::Empty {
-            return Err(JsonError::new(start, "an object without `value`", format!("`value` for {}", table.full_name)));
+            return Err(JsonError::new(
+                start,
+                "an object without `value`",
+                format!("`value` for {}", table.full_name),
+            ));
         }
         Ok(())
     }

@@ -49,9 +49,45 @@ pub(crate) fn integer(number: &[u8]) -> Result<Integer, NotAnInteger> {
     Ok(Integer { negative, magnitude })
 }
 
+/// The length of the number at the start of `text`; 0 when there is none.
+#[inline]
+pub(super) fn number_len(text: &[u8]) -> usize {
+    let digits = |from: usize| {
+        text.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let mut at = usize::from(text.first() == Some(&b'-'));
+    let whole = digits(at);
+    if whole == 0 || (whole > 1 && text.get(at) == Some(&b'0')) {
+        return 0;
+    }
+    at += whole;
+    if text.get(at) == Some(&b'.') {
+        let fraction = digits(at + 1);
+        if fraction == 0 {
+            return 0;
+        }
+        at += 1 + fraction;
+    }
+    if let Some(b'e' | b'E') = text.get(at) {
+        let sign = usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
+        let exponent = digits(at + 1 + sign);
+        if exponent == 0 {
+            return 0;
+        }
+        at += 1 + sign + exponent;
+    }
+    at
+}
+
+/// Whether all of `text` is one number in JSON's grammar.
+pub(crate) fn is_number(text: &[u8]) -> bool {
+    !text.is_empty() && number_len(text) == text.len()
+}
+
 /// With fraction, exponent or more digits: the digits are taken together and the point is moved.
 fn long_integer(negative: bool, number: &[u8]) -> Result<Integer, NotAnInteger> {
-    let exponent_at = number.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(number.len());
+    let exponent_at =
+        number.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(number.len());
     let (mantissa, exponent) = number.split_at(exponent_at);
     let point = mantissa.iter().position(|byte| *byte == b'.').unwrap_or(mantissa.len());
     let (whole, fraction) = mantissa.split_at(point);
@@ -65,7 +101,9 @@ fn long_integer(negative: bool, number: &[u8]) -> Result<Integer, NotAnInteger> 
         return Ok(Integer { negative, magnitude: 0 });
     }
     let significant = count - leading - trailing;
-    let scale = exponent_of(exponent).saturating_add_unsigned(trailing as u64).saturating_sub_unsigned(fraction.len() as u64);
+    let scale = exponent_of(exponent)
+        .saturating_add_unsigned(trailing as u64)
+        .saturating_sub_unsigned(fraction.len() as u64);
     if scale < 0 {
         return Err(NotAnInteger::Fraction);
     }
@@ -125,7 +163,9 @@ mod tests {
         for number in ["1.5", "1e-1", "0.1", "1e-99999999999999999999", "-12.34e1"] {
             assert_eq!(integer(number.as_bytes()), Err(NotAnInteger::Fraction), "{number}");
         }
-        for number in ["18446744073709551616", "1e20", "1e99999999999999999999", "99999999999999999999999"] {
+        for number in
+            ["18446744073709551616", "1e20", "1e99999999999999999999", "99999999999999999999999"]
+        {
             assert_eq!(integer(number.as_bytes()), Err(NotAnInteger::TooLarge), "{number}");
         }
         let min = Integer { negative: true, magnitude: 1 << 63 };

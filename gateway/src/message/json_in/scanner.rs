@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::error::{JsonError, Parsed};
+use super::number::number_len;
 use super::unescape::unescape;
 use crate::message::wire::MAX_DEPTH;
 
@@ -164,9 +165,15 @@ impl<'a> Scanner<'a> {
                     end += 2;
                 }
                 Some(_) => {
-                    return Err(JsonError::new(end, "a control character in a string", "an escape such as `\\n`"));
+                    return Err(JsonError::new(
+                        end,
+                        "a control character in a string",
+                        "an escape such as `\\n`",
+                    ));
                 }
-                None => return Err(JsonError::new(at, "a string without an end", "a closing quote")),
+                None => {
+                    return Err(JsonError::new(at, "a string without an end", "a closing quote"));
+                }
             }
         }
         if end > self.valid {
@@ -183,9 +190,16 @@ impl<'a> Scanner<'a> {
         let len = number_len(rest);
         let number = rest.get(..len).unwrap_or_default();
         let follows = rest.get(len).copied().unwrap_or(b' ');
-        if len == 0 || follows.is_ascii_alphanumeric() || matches!(follows, b'.' | b'+' | b'-' | b'_') {
-            return Err(JsonError::new(self.at, "a malformed number", "a number as JSON writes it")
-                .quoting(word(rest)));
+        if len == 0
+            || follows.is_ascii_alphanumeric()
+            || matches!(follows, b'.' | b'+' | b'-' | b'_')
+        {
+            return Err(JsonError::new(
+                self.at,
+                "a malformed number",
+                "a number as JSON writes it",
+            )
+            .quoting(word(rest)));
         }
         self.at += len;
         Ok(number)
@@ -255,7 +269,9 @@ impl<'a> Scanner<'a> {
             Some(b'{') => ("an object", &[][..]),
             Some(b'[') => ("an array", &[][..]),
             Some(b'-' | b'0'..=b'9') => ("the number", word(rest)),
-            Some(b't' | b'f' | b'n') if matches!(word(rest), b"true" | b"false" | b"null") => ("", word(rest)),
+            Some(b't' | b'f' | b'n') if matches!(word(rest), b"true" | b"false" | b"null") => {
+                ("", word(rest))
+            }
             Some(_) => ("", word(rest)),
         };
         let error = JsonError::new(self.at, found, expected);
@@ -290,41 +306,6 @@ fn plain_prefix(text: &[u8]) -> usize {
     len + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count()
 }
 
-/// The length of the number at the start of `text`; 0 when there is none.
-#[inline]
-fn number_len(text: &[u8]) -> usize {
-    let digits = |from: usize| {
-        text.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
-    };
-    let mut at = usize::from(text.first() == Some(&b'-'));
-    let whole = digits(at);
-    if whole == 0 || (whole > 1 && text.get(at) == Some(&b'0')) {
-        return 0;
-    }
-    at += whole;
-    if text.get(at) == Some(&b'.') {
-        let fraction = digits(at + 1);
-        if fraction == 0 {
-            return 0;
-        }
-        at += 1 + fraction;
-    }
-    if let Some(b'e' | b'E') = text.get(at) {
-        let sign = usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
-        let exponent = digits(at + 1 + sign);
-        if exponent == 0 {
-            return 0;
-        }
-        at += 1 + sign + exponent;
-    }
-    at
-}
-
-/// Whether all of `text` is one number in JSON's grammar.
-pub(in crate::message) fn is_number(text: &[u8]) -> bool {
-    !text.is_empty() && number_len(text) == text.len()
-}
-
 fn check_escapes(string: &Quoted<'_>) -> Parsed {
     string.characters().map(drop)
 }
@@ -334,13 +315,16 @@ fn word(text: &[u8]) -> &[u8] {
     let len = text
         .iter()
         .take(100)
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-' | b'_'))
+        .take_while(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-' | b'_')
+        })
         .count();
     if len > 0 {
         return text.get(..len).unwrap_or_default();
     }
     // One whole character, if it is one.
-    let character = 1 + text.iter().skip(1).take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
+    let character =
+        1 + text.iter().skip(1).take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
     text.get(..character).unwrap_or(text)
 }
 

@@ -22,7 +22,11 @@ pub(super) fn unescape(raw: &[u8], offset: usize, out: &mut Vec<u8>) -> Parsed {
                 continue;
             }
             _ => {
-                return Err(JsonError::new(offset + at, "an unknown escape", "one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u"));
+                return Err(JsonError::new(
+                    offset + at,
+                    "an unknown escape",
+                    "one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u",
+                ));
             }
         };
         out.push(byte);
@@ -42,13 +46,18 @@ fn unicode(raw: &[u8], at: usize, offset: usize) -> Parsed<(char, usize)> {
     let second = if raw.get(at + 6..at + 8) == Some(b"\\u") { hex(raw, at + 8) } else { None };
     match (first, second) {
         (0xd800..0xdc00, Some(low @ 0xdc00..0xe000)) => {
-            char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (low - 0xdc00)).map(|character| (character, 12))
+            char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (low - 0xdc00))
+                .map(|character| (character, 12))
         }
         _ => None,
     }
-    .ok_or_else(|| JsonError::new(offset + at, "a lone surrogate", "a pair of them, or a character"))
+    .ok_or_else(|| {
+        JsonError::new(offset + at, "a lone surrogate", "a pair of them, or a character")
+    })
 }
 
 fn hex(raw: &[u8], at: usize) -> Option<u32> {
-    raw.get(at..at + 4)?.iter().try_fold(0, |value, byte| Some(value << 4 | char::from(*byte).to_digit(16)?))
+    raw.get(at..at + 4)?
+        .iter()
+        .try_fold(0, |value, byte| Some(value << 4 | char::from(*byte).to_digit(16)?))
 }

@@ -5,6 +5,8 @@
 
 mod scalar;
 mod string;
+#[cfg(test)]
+mod tests;
 mod well_known;
 
 use std::ops::Range;
@@ -12,7 +14,9 @@ use std::ops::Range;
 use self::scalar::push_map_key;
 pub(crate) use self::string::push_json_string;
 use super::schema::{FieldTable, Kind, MessageId, MessageTable, Schema, Shape, Special};
-use super::wire::{Fault, MAX_DEPTH, Occurrence, Outcome, Raw, elements, joined, read_level};
+use super::wire::{
+    Fault, MAX_DEPTH, Occurrence, Outcome, Raw, elements, joined, read_field, read_level,
+};
 
 /// How messages are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,7 +32,7 @@ pub(super) fn message(
     schema: &Schema,
     id: MessageId,
     wire: &[u8],
-    options: &JsonOut,
+    options: JsonOut,
     out: &mut Vec<u8>,
 ) -> Outcome {
     out.reserve(wire.len() * 2);
@@ -41,34 +45,37 @@ pub(super) fn field(
     id: MessageId,
     index: u16,
     wire: &[u8],
-    options: &JsonOut,
+    options: JsonOut,
     out: &mut Vec<u8>,
 ) -> Outcome {
     let table = schema.message_table(id);
     let field = &table.fields[usize::from(index)];
-    let mut found = Vec::with_capacity(64);
-    read_level(schema, table, wire, &mut found)?;
-    let start = found.partition_point(|occurrence| occurrence.field < index);
-    let end = found.partition_point(|occurrence| occurrence.field <= index);
+    let mut found = read_field(schema, table, index, wire)?;
     let mut writer = Writer { schema, options, out, depth: 0 };
-    if start < end {
-        writer.field_value(field, start..end, &mut found)
-    } else {
+    if found.is_empty() {
         writer.absent(field)
+    } else {
+        let all = 0..found.len();
+        writer.field_value(field, all, &mut found)
     }
     .map_err(|error| error.in_field(&field.json_name))
 }
 
 struct Writer<'s, 'o> {
     schema: &'s Schema,
-    options: &'s JsonOut,
+    options: JsonOut,
     out: &'o mut Vec<u8>,
     depth: u32,
 }
 
 impl<'s> Writer<'s, '_> {
     /// A message in its own JSON form: mostly an object.
-    fn message<'a>(&mut self, id: MessageId, wire: &'a [u8], scratch: &mut Vec<Occurrence<'a>>) -> Outcome {
+    fn message<'a>(
+        &mut self,
+        id: MessageId,
+        wire: &'a [u8],
+        scratch: &mut Vec<Occurrence<'a>>,
+    ) -> Outcome {
         let table = self.schema.message_table(id);
         if self.depth >= MAX_DEPTH {
             return Err(Fault::TooDeep.into());
@@ -86,7 +93,12 @@ impl<'s> Writer<'s, '_> {
         Ok(())
     }
 
-    fn object<'a>(&mut self, table: &'s MessageTable, base: usize, scratch: &mut Vec<Occurrence<'a>>) -> Outcome {
+    fn object<'a>(
+        &mut self,
+        table: &'s MessageTable,
+        base: usize,
+        scratch: &mut Vec<Occurrence<'a>>,
+    ) -> Outcome {
         let start = self.out.len();
         self.members(table, base, scratch)?;
         // Every member begins with a comma; the first one's is the brace.
@@ -99,7 +111,12 @@ impl<'s> Writer<'s, '_> {
     }
 
     /// The members of an object, each with a comma before it.
-    fn members<'a>(&mut self, table: &'s MessageTable, base: usize, scratch: &mut Vec<Occurrence<'a>>) -> Outcome {
+    fn members<'a>(
+        &mut self,
+        table: &'s MessageTable,
+        base: usize,
+        scratch: &mut Vec<Occurrence<'a>>,
+    ) -> Outcome {
         let end = scratch.len();
         let mut at = base;
         let mut next_field = 0;
@@ -114,7 +131,8 @@ impl<'s> Writer<'s, '_> {
                 self.defaults(&table.fields[next_field..usize::from(index)]);
                 next_field = usize::from(index) + 1;
             }
-            self.member(field, at..next, scratch).map_err(|error| error.in_field(&field.json_name))?;
+            self.member(field, at..next, scratch)
+                .map_err(|error| error.in_field(&field.json_name))?;
             at = next;
         }
         if self.options.defaults {
@@ -145,13 +163,17 @@ impl<'s> Writer<'s, '_> {
             Shape::Repeated { .. } => {
                 self.list(field, at, scratch)?;
                 // Packed blocks may be empty.
-                if !self.options.defaults && self.out.ends_with(b"[]") && self.out.len() == start + field.key.len() + 2
+                if !self.options.defaults
+                    && self.out.ends_with(b"[]")
+                    && self.out.len() == start + field.key.len() + 2
                 {
                     self.out.truncate(start);
                 }
                 Ok(())
             }
-            Shape::Singular { presence: true } | Shape::Map { .. } => self.field_value(field, at, scratch),
+            Shape::Singular { presence: true } | Shape::Map { .. } => {
+                self.field_value(field, at, scratch)
+            }
         }
     }
 
@@ -170,11 +192,16 @@ impl<'s> Writer<'s, '_> {
                 kind => self.scalar(kind, scratch[at.end - 1].raw),
             },
             Shape::Repeated { .. } => self.list(field, at, scratch),
-            Shape::Map { key, entry } => self.map(key, field.kind, entry, at, scratch),
+            Shape::Map { key, entry } => self.map(key, field.kind, entry, &scratch[at]),
         }
     }
 
-    fn list<'a>(&mut self, field: &'s FieldTable, at: Range<usize>, scratch: &mut Vec<Occurrence<'a>>) -> Outcome {
+    fn list<'a>(
+        &mut self,
+        field: &'s FieldTable,
+        at: Range<usize>,
+        scratch: &mut Vec<Occurrence<'a>>,
+    ) -> Outcome {
         let start = self.out.len();
         if let Kind::Message(id) = field.kind {
             for (position, index) in at.enumerate() {
@@ -202,19 +229,18 @@ impl<'s> Writer<'s, '_> {
 
     /// Of entries with the same key the last one counts. They are written in the order of their keys,
     /// because their order on the wire means nothing and differs from call to call.
-    fn map<'a>(
+    fn map(
         &mut self,
         key_kind: Kind,
         kind: Kind,
         entry: MessageId,
-        at: Range<usize>,
-        scratch: &mut Vec<Occurrence<'a>>,
+        found: &[Occurrence<'_>],
     ) -> Outcome {
         if self.depth >= MAX_DEPTH {
             return Err(Fault::TooDeep.into());
         }
         self.depth += 1;
-        let entries = super::map::entries(self.schema, key_kind, entry, &scratch[at])?;
+        let entries = super::map::entries(self.schema, key_kind, entry, found)?;
         let start = self.out.len();
         for (key, values) in &entries {
             self.out.push(b',');

@@ -1,8 +1,9 @@
 //! The messages whose JSON is not an object of their fields.
 
 use super::Writer;
-use super::scalar::{push_base64, push_f64};
+use super::scalar::push_f64;
 use super::string::push_wire_string;
+use crate::message::base_64::push_base64;
 use crate::message::calendar::{push_duration, push_timestamp};
 use crate::message::field_mask::push_camel;
 use crate::message::schema::{Kind, MessageTable, Special};
@@ -27,8 +28,9 @@ impl<'s> Writer<'s, '_> {
             }
             Special::Duration => {
                 let (seconds, nanos) = moment(found);
-                self.quoted(|out| push_duration(out, seconds, nanos))
-                    .ok_or_else(|| "a duration is longer than 10,000 years, or its parts differ in sign".into())
+                self.quoted(|out| push_duration(out, seconds, nanos)).ok_or_else(|| {
+                    "a duration is longer than 10,000 years, or its parts differ in sign".into()
+                })
             }
             Special::FieldMask => self.field_mask(found),
             Special::Wrapper => match (table.fields.first(), found.last()) {
@@ -86,7 +88,9 @@ impl<'s> Writer<'s, '_> {
             (Kind::Double, Raw::Fixed64(bits)) => {
                 let number = f64::from_bits(bits);
                 if !number.is_finite() {
-                    return Err("a google.protobuf.Value holds a number that JSON can't write".into());
+                    return Err(
+                        "a google.protobuf.Value holds a number that JSON can't write".into()
+                    );
                 }
                 push_f64(self.out, number);
                 Ok(())

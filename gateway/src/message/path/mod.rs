@@ -5,6 +5,8 @@
 //! query parameter to wire bytes.
 
 mod read;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::fmt;

@@ -7,7 +7,8 @@ use crate::message::map::{self, MapKey};
 use crate::message::schema::{Field, FieldTable, Kind, Schema, Shape};
 use crate::message::value::Value;
 use crate::message::wire::{
-    Fault, Occurrence, Outcome, Raw, WireError, elements, joined, read_level, sign32, unzigzag32, unzigzag64,
+    Fault, Occurrence, Outcome, Raw, WireError, elements, joined, read_field, sign32, unzigzag32,
+    unzigzag64,
 };
 
 impl FieldPath {
@@ -82,15 +83,16 @@ fn collect<'a>(steps: &'a [Field], wire: &'a [u8], values: &mut Vec<Value<'a>>) 
     }
 }
 
-/// What counts of the field in the message, everything else having been read too.
 fn occurrences<'a>(field: &Field, wire: &'a [u8]) -> Outcome<Vec<Occurrence<'a>>> {
-    let mut found = Vec::with_capacity(16);
-    read_level(field.parent().schema(), field.parent().table(), wire, &mut found)?;
-    found.retain(|occurrence| occurrence.field == field.index());
-    Ok(found)
+    let message = field.parent();
+    Ok(read_field(message.schema(), message.table(), field.index(), wire)?)
 }
 
-fn collect_leaf<'a>(field: &'a Field, found: &[Occurrence<'a>], values: &mut Vec<Value<'a>>) -> Outcome {
+fn collect_leaf<'a>(
+    field: &'a Field,
+    found: &[Occurrence<'a>],
+    values: &mut Vec<Value<'a>>,
+) -> Outcome {
     if !matches!(field.shape(), Shape::Repeated { .. }) {
         values.extend(leaf(field, found)?.or_else(|| Some(default(field, false))));
         return Ok(());
@@ -113,7 +115,8 @@ fn leaf<'a>(field: &'a Field, found: &[Occurrence<'a>]) -> Outcome<Option<Value<
         (Shape::Map { key, entry }, kind, Some(_)) => {
             let schema = field.parent().schema();
             let entries = map::entries(schema, key, entry, found)?;
-            let values = entries.into_iter().map(|(key, value)| map_entry(schema, table, kind, key, &value));
+            let values =
+                entries.into_iter().map(|(key, value)| map_entry(schema, table, kind, key, &value));
             Ok(Some(Value::Map(values.collect::<Outcome<_>>()?)))
         }
         (_, Kind::Message(_), Some(_)) => Ok(Some(Value::Message(joined(found)))),
@@ -143,7 +146,8 @@ fn map_entry<'a>(
         (_, Some(last)) => scalar(kind, last.raw)?,
         (Kind::Enum(_), None) => {
             let Shape::Map { entry, .. } = table.shape else { return Ok((key, zero(kind))) };
-            let first = schema.message_table(entry).fields.get(1).and_then(|field| field.default.clone());
+            let first =
+                schema.message_table(entry).fields.get(1).and_then(|field| field.default.clone());
             first.unwrap_or_else(|| zero(kind))
         }
         (_, None) => zero(kind),
@@ -161,7 +165,9 @@ fn scalar(kind: Kind, raw: Raw<'_>) -> Outcome<Value<'_>> {
         (Kind::Sint32, Raw::Varint(value)) => Value::I64(unzigzag32(value).into()),
         (Kind::Sint64, Raw::Varint(value)) => Value::I64(unzigzag64(value)),
         (Kind::Uint32, Raw::Varint(value)) => Value::U64(value & 0xffff_ffff),
-        (Kind::Uint64, Raw::Varint(value)) | (Kind::Fixed64, Raw::Fixed64(value)) => Value::U64(value),
+        (Kind::Uint64, Raw::Varint(value)) | (Kind::Fixed64, Raw::Fixed64(value)) => {
+            Value::U64(value)
+        }
         (Kind::Fixed32, Raw::Fixed32(value)) => Value::U64(value.into()),
         (Kind::Sfixed32, Raw::Fixed32(value)) => Value::I64(value.cast_signed().into()),
         (Kind::Float, Raw::Fixed32(bits)) => Value::F64(f32::from_bits(bits).into()),
@@ -180,9 +186,12 @@ fn scalar(kind: Kind, raw: Raw<'_>) -> Outcome<Value<'_>> {
 fn zero(kind: Kind) -> Value<'static> {
     match kind {
         Kind::Bool => Value::Bool(false),
-        Kind::Int32 | Kind::Int64 | Kind::Sint32 | Kind::Sint64 | Kind::Sfixed32 | Kind::Sfixed64 => {
-            Value::I64(0)
-        }
+        Kind::Int32
+        | Kind::Int64
+        | Kind::Sint32
+        | Kind::Sint64
+        | Kind::Sfixed32
+        | Kind::Sfixed64 => Value::I64(0),
         Kind::Uint32 | Kind::Uint64 | Kind::Fixed32 | Kind::Fixed64 => Value::U64(0),
         Kind::Float | Kind::Double => Value::F64(0.0),
         Kind::String => Value::Str("".into()),

@@ -1,8 +1,9 @@
 //! From the text of a path variable or query parameter to wire bytes.
 
 use super::{FieldPath, PathError};
+use crate::message::base_64::decode_base64;
 use crate::message::json_in::{
-    Integer, decode_base64, integer, integer_range, is_number, push_field_mask, push_integer, push_moment,
+    Integer, integer, integer_range, is_number, push_field_mask, push_integer, push_moment,
 };
 use crate::message::schema::{EnumTable, Field, FieldTable, Kind, Schema, Shape, Special, Tag};
 use crate::message::wire::{close, open, push_varint};
@@ -51,7 +52,9 @@ impl TextPath {
         let refuse = |reason: String| PathError::NotText { path: path.as_str().to_owned(), reason };
         let leaf = path.leaf();
         let way = path.fields().len() - 1;
-        if let Some(list) = path.fields().iter().take(way).find(|field| field.shape() != SINGULAR_MESSAGE) {
+        if let Some(list) =
+            path.fields().iter().take(way).find(|field| field.shape() != SINGULAR_MESSAGE)
+        {
             return Err(refuse(format!("`{}` on the way is repeated", list.name())));
         }
         if let Shape::Map { .. } = leaf.shape() {
@@ -84,7 +87,8 @@ impl TextPath {
         encode_step(self.path.fields(), text, out).map_err(|expected| {
             out.truncate(before);
             let shown = (!self.path.is_redacted()).then(|| {
-                let mut shown: String = text.chars().take(40).flat_map(char::escape_debug).collect();
+                let mut shown: String =
+                    text.chars().take(40).flat_map(char::escape_debug).collect();
                 if text.chars().nth(40).is_some() {
                     shown.push('…');
                 }
@@ -112,7 +116,12 @@ fn encode_step(steps: &[Field], text: &str, out: &mut Vec<u8>) -> Result<(), Str
     Ok(())
 }
 
-fn encode_value(schema: &Schema, field: &FieldTable, text: &str, out: &mut Vec<u8>) -> Result<(), String> {
+fn encode_value(
+    schema: &Schema,
+    field: &FieldTable,
+    text: &str,
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
     match field.kind {
         Kind::Message(id) => {
             let table = schema.message_table(id);
@@ -149,11 +158,14 @@ fn encode_value(schema: &Schema, field: &FieldTable, text: &str, out: &mut Vec<u
             close(out, start);
             Ok(())
         }
-        Kind::Bool => match text {
-            "true" => Ok(out.push(1)),
-            "false" => Ok(out.push(0)),
-            _ => Err("true or false".to_owned()),
-        },
+        Kind::Bool => {
+            out.push(match text {
+                "true" => 1,
+                "false" => 0,
+                _ => return Err("true or false".to_owned()),
+            });
+            Ok(())
+        }
         Kind::Enum(id) => {
             let table = schema.enum_table(id);
             let number = enum_number(table, text).ok_or_else(|| expected_enum(table))?;

@@ -38,13 +38,19 @@ pub(super) fn compile(pool: &DescriptorPool) -> Result<Tables, SchemaError> {
             .map(|(declared, id)| (declared.full_name().to_owned(), EnumId(id)))
             .collect(),
     };
-    let messages =
-        pool.all_messages().map(|message| compile_message(&places, &message)).collect::<Result<_, _>>()?;
-    let enums = pool.all_enums().map(|declared| compile_enum(&declared)).collect::<Result<_, _>>()?;
+    let messages = pool
+        .all_messages()
+        .map(|message| compile_message(&places, &message))
+        .collect::<Result<_, _>>()?;
+    let enums =
+        pool.all_enums().map(|declared| compile_enum(&declared)).collect::<Result<_, _>>()?;
     Ok(Tables { places, messages, enums })
 }
 
-fn compile_message(places: &Places, message: &MessageDescriptor) -> Result<MessageTable, SchemaError> {
+fn compile_message(
+    places: &Places,
+    message: &MessageDescriptor,
+) -> Result<MessageTable, SchemaError> {
     // Synthetic oneofs only carry the presence of an `optional` field.
     let oneofs: Vec<Box<str>> = message
         .oneofs()
@@ -144,13 +150,13 @@ fn kind(places: &Places, field: &FieldDescriptor) -> Result<Kind, SchemaError> {
         Declared::Double => Kind::Double,
         Declared::String => Kind::String,
         Declared::Bytes => Kind::Bytes,
-        Declared::Enum(declared) => Kind::Enum(
-            places
-                .enums
-                .get(declared.full_name())
-                .copied()
-                .ok_or_else(|| SchemaError::TooLarge { name: declared.full_name().to_owned() })?,
-        ),
+        Declared::Enum(declared) => {
+            Kind::Enum(
+                places.enums.get(declared.full_name()).copied().ok_or_else(|| {
+                    SchemaError::TooLarge { name: declared.full_name().to_owned() }
+                })?,
+            )
+        }
         Declared::Message(message) => Kind::Message(message_id(places, &message)?),
     })
 }
@@ -191,7 +197,9 @@ fn special(message: &MessageDescriptor) -> Special {
         "google.protobuf.Timestamp" => (Special::Timestamp, "1 int64, 2 int32"),
         "google.protobuf.Duration" => (Special::Duration, "1 int64, 2 int32"),
         "google.protobuf.FieldMask" => (Special::FieldMask, "1 repeated string"),
-        "google.protobuf.Struct" => (Special::Struct, "1 repeated google.protobuf.Struct.FieldsEntry"),
+        "google.protobuf.Struct" => {
+            (Special::Struct, "1 repeated google.protobuf.Struct.FieldsEntry")
+        }
         "google.protobuf.Value" => (
             Special::Value,
             "1 google.protobuf.NullValue, 2 double, 3 string, 4 bool, \
@@ -227,7 +235,8 @@ fn compile_enum(declared: &EnumDescriptor) -> Result<EnumTable, SchemaError> {
     if values.len() >= usize::from(u16::MAX) {
         return Err(SchemaError::TooLarge { name: declared.full_name().to_owned() });
     }
-    let values: Vec<(i32, &str)> = values.iter().map(|value| (value.number(), value.name())).collect();
+    let values: Vec<(i32, &str)> =
+        values.iter().map(|value| (value.number(), value.name())).collect();
     let closed = declared.parent_file().syntax() == Syntax::Proto2;
     Ok(EnumTable::new(declared.full_name(), closed, &values))
 }

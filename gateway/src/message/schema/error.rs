@@ -2,13 +2,17 @@
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
     /// The bytes are something else.
-    #[error("not an encoded FileDescriptorSet (write one with `protoc --include_imports --descriptor_set_out`, `buf build -o` or protox)")]
+    #[error(
+        "not an encoded FileDescriptorSet (write one with `protoc --include_imports --descriptor_set_out`, `buf build -o` or protox)"
+    )]
     Decode(#[source] prost::DecodeError),
     /// Nothing in it.
     #[error("the descriptor set holds no file")]
     Empty,
     /// Neither proto2 nor proto3.
-    #[error("{file} is written in `{syntax}`, and only proto2 and proto3 are supported: declare `syntax = \"proto3\"` in it")]
+    #[error(
+        "{file} is written in `{syntax}`, and only proto2 and proto3 are supported: declare `syntax = \"proto3\"` in it"
+    )]
     Syntax {
         /// The file's name in the set.
         file: String,
@@ -16,7 +20,9 @@ pub enum SchemaError {
         syntax: String,
     },
     /// A file needs one that is not there.
-    #[error("{file} imports {import}, which is not in the set: write the set with its imports (`protoc --include_imports`, `buf build`)")]
+    #[error(
+        "{file} imports {import}, which is not in the set: write the set with its imports (`protoc --include_imports`, `buf build`)"
+    )]
     Import {
         /// The file's name in the set.
         file: String,
@@ -24,7 +30,9 @@ pub enum SchemaError {
         import: String,
     },
     /// proto2's `group`.
-    #[error("field {field} in {file} is a group, and groups are not supported: make it a message field")]
+    #[error(
+        "field {field} in {file} is a group, and groups are not supported: make it a message field"
+    )]
     Group {
         /// The file's name in the set.
         file: String,

@@ -45,14 +45,24 @@ impl MessageType {
 
     /// Appends to `out` the wire bytes of the message that `json` spells (proto3 JSON mapping).
     /// After an error `out` holds a part of it.
-    pub fn json_to_wire(&self, json: &[u8], options: &JsonIn, out: &mut Vec<u8>) -> Result<(), JsonError> {
-        json_in::message(&self.schema, self.id, json, options, out)
+    pub fn json_to_wire(
+        &self,
+        json: &[u8],
+        options: &JsonIn,
+        out: &mut Vec<u8>,
+    ) -> Result<(), JsonError> {
+        json_in::message(&self.schema, self.id, json, *options, out)
     }
 
     /// Appends to `out` the JSON form of the message that `wire` encodes (proto3 JSON mapping).
     /// After an error `out` holds a part of it.
-    pub fn wire_to_json(&self, wire: &[u8], options: &JsonOut, out: &mut Vec<u8>) -> Result<(), WireError> {
-        json_out::message(&self.schema, self.id, wire, options, out)
+    pub fn wire_to_json(
+        &self,
+        wire: &[u8],
+        options: &JsonOut,
+        out: &mut Vec<u8>,
+    ) -> Result<(), WireError> {
+        json_out::message(&self.schema, self.id, wire, *options, out)
     }
 
     pub(crate) fn table(&self) -> &MessageTable {
@@ -148,15 +158,25 @@ impl Field {
 
     /// Appends to `out` the wire bytes of this field alone, tag included, from the JSON of its value
     /// (`body: "field"`).
-    pub fn json_to_wire(&self, json: &[u8], options: &JsonIn, out: &mut Vec<u8>) -> Result<(), JsonError> {
-        json_in::field(&self.message.schema, self.table(), json, options, out)
+    pub fn json_to_wire(
+        &self,
+        json: &[u8],
+        options: &JsonIn,
+        out: &mut Vec<u8>,
+    ) -> Result<(), JsonError> {
+        json_in::field(&self.message.schema, self.table(), json, *options, out)
     }
 
     /// Appends to `out` the JSON of this field's value (`response_body: "field"`), `wire` being the
     /// whole message. An absent field is written as its default: `0`, `""`, `[]`, `{}`; `null` where
     /// the type has no other JSON for nothing (wrappers, `Timestamp` and their like).
-    pub fn wire_to_json(&self, wire: &[u8], options: &JsonOut, out: &mut Vec<u8>) -> Result<(), WireError> {
-        json_out::field(&self.message.schema, self.message.id, self.index, wire, options, out)
+    pub fn wire_to_json(
+        &self,
+        wire: &[u8],
+        options: &JsonOut,
+        out: &mut Vec<u8>,
+    ) -> Result<(), WireError> {
+        json_out::field(&self.message.schema, self.message.id, self.index, wire, *options, out)
     }
 
     pub(crate) fn table(&self) -> &FieldTable {

@@ -82,8 +82,9 @@ fn built_in() -> Result<Vec<FileDescriptorProto>, SchemaError> {
     let mut placed: HashSet<String> = HashSet::new();
     let mut ordered = Vec::with_capacity(files.len());
     while !files.is_empty() {
-        let (ready, waiting): (Vec<_>, Vec<_>) =
-            files.into_iter().partition(|file| file.dependency.iter().all(|name| placed.contains(name)));
+        let (ready, waiting): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .partition(|file| file.dependency.iter().all(|name| placed.contains(name)));
         if ready.is_empty() {
             break;
         }

@@ -11,6 +11,8 @@ mod load;
 mod name_index;
 mod rpc;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,8 +23,8 @@ use prost_reflect::DescriptorPool;
 pub use self::error::SchemaError;
 pub use self::handle::{Field, MessageType};
 pub use self::rpc::{Idempotency, RpcType};
-pub(crate) use self::table::{EnumTable, FieldTable, MessageTable, Special, Tag};
 pub use self::table::{EnumId, Kind, MessageId, Shape};
+pub(crate) use self::table::{EnumTable, FieldTable, MessageTable, Special, Tag};
 
 /// Every message, enum and RPC of a descriptor set.
 pub struct Schema {
@@ -61,8 +63,11 @@ impl Schema {
 
     /// Every RPC, in the order of the files.
     pub fn methods(self: &Arc<Self>) -> impl Iterator<Item = RpcType> {
-        let methods: Vec<_> =
-            self.pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect();
+        let methods: Vec<_> = self
+            .pool
+            .services()
+            .flat_map(|service| service.methods().collect::<Vec<_>>())
+            .collect();
         methods.into_iter().filter_map(|method| RpcType::new(self, method))
     }
 

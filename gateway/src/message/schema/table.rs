@@ -118,7 +118,7 @@ impl Tag {
         Self { bytes, len }
     }
 
-    pub(crate) fn push(&self, out: &mut Vec<u8>) {
+    pub(crate) fn push(self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.bytes[..usize::from(self.len)]);
     }
 }
@@ -248,7 +248,10 @@ impl EnumTable {
         }
         let mut values: Vec<_> = declared
             .iter()
-            .map(|(number, name)| EnumValue { number: *number, quoted: format!("\"{name}\"").into() })
+            .map(|(number, name)| EnumValue {
+                number: *number,
+                quoted: format!("\"{name}\"").into(),
+            })
             .collect();
         values.sort_by_key(|value| value.number);
         values.dedup_by_key(|value| value.number);

@@ -159,7 +159,8 @@ mod tests {
 
     #[test]
     fn varints_and_zigzag_survive_the_way_there_and_back() {
-        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), i64::MAX.cast_unsigned(), u64::MAX] {
+        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), i64::MAX.cast_unsigned(), u64::MAX]
+        {
             let mut out = Vec::new();
             push_varint(&mut out, value);
             let mut cursor = Cursor::new(&out);
@@ -177,7 +178,8 @@ mod tests {
         #[track_caller]
         fn check(wire: &[u8], expected: Fault) {
             let mut cursor = Cursor::new(wire);
-            let skipped = cursor.tag().and_then(|(number, wire_type)| cursor.skip(number, wire_type));
+            let skipped =
+                cursor.tag().and_then(|(number, wire_type)| cursor.skip(number, wire_type));
             assert_eq!(skipped, Err(expected));
         }
         check(&[], Fault::Truncated);
@@ -189,7 +191,10 @@ mod tests {
         check(&[0xff, 0xff, 0xff, 0xff, 0x7f], Fault::Tag);
         check(&[0x0d, 1, 2, 3], Fault::Truncated);
         check(&[0x0a, 2, 3], Fault::Truncated);
-        check(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], Fault::Truncated);
+        check(
+            &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+            Fault::Truncated,
+        );
         check(&[0x0c], Fault::Group);
         check(&[0x0b, 0x14], Fault::Group);
         check(&[0x0b, 0x08, 0x01], Fault::Truncated);

@@ -3,6 +3,8 @@
 mod query;
 mod request;
 mod response;
+#[cfg(test)]
+mod tests;
 
 use thiserror::Error;
 

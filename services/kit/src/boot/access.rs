@@ -114,9 +114,9 @@ impl Drop for Line {
         let micros = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
         // Whoever balances load asks for health all day long.
         if rpc.starts_with("grpc.") {
-            tracing::debug!(target: "access", request_id, principal, rpc, code, micros);
+            tracing::debug!(target: "access", parent: None, request_id, principal, rpc, code, micros);
         } else {
-            tracing::info!(target: "access", request_id, principal, rpc, code, micros);
+            tracing::info!(target: "access", parent: None, request_id, principal, rpc, code, micros);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Logs are JSON lines on standard error, one line per event; `RUST_LOG` chooses which.
 
-use std::io;
+use std::{io, panic};
 
 use tracing_subscriber::EnvFilter;
 
@@ -14,5 +14,8 @@ pub(super) fn to_stderr() {
         .with_span_list(false)
         .with_env_filter(filter)
         .with_writer(io::stderr);
-    drop(lines.try_init());
+    if lines.try_init().is_ok() {
+        // What the panic says is a line of the log like any other.
+        panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a bug")));
+    }
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod cli;
+mod connection;
 mod logs;
 mod probe;
 mod serve;

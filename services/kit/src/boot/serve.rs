@@ -8,28 +8,28 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, response::IntoResponse};
-use http::Request;
+use axum::{
+    Router,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, Request, StatusCode, header};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
 };
-use tonic::{
-    body::Body,
-    server::NamedService,
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{Status, body::Body, server::NamedService, service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower_service::Service;
 
-use super::{BootError, access::Access};
+use super::{BootError, access::Access, connection::connections};
 use crate::Shutdown;
 
 /// How long calls in flight, and tasks, have to end.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long `NOT_SERVING` can be read before the streams that watch health are closed.
 const FAREWELL: Duration = Duration::from_millis(200);
+
+const HEALTH: &str = "grpc.health.v1.Health";
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -104,13 +104,13 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
         reporter.set_service_status(name, ServingStatus::Serving).await;
     }
     let with_http = site.http.is_some();
-    let mut routes = site.routes.add_service(health);
-    routes = routes.add_service(reflection().build_v1().map_err(unreadable)?);
-    routes = routes.add_service(reflection().build_v1alpha().map_err(unreadable)?);
-    if let Some(http) = site.http {
-        let router = routes.axum_router_mut();
-        *router = std::mem::take(router).merge(http);
-    }
+    let mut routes = site
+        .routes
+        .add_service(health)
+        .add_service(reflection(&site.names).build_v1().map_err(unreadable)?)
+        .add_service(reflection(&site.names).build_v1alpha().map_err(unreadable)?);
+    let router = routes.axum_router_mut();
+    *router = std::mem::take(router).merge(site.http.unwrap_or_default()).fallback(unknown);
     let mut tasks = JoinSet::new();
     for (name, task) in site.tasks {
         tasks.spawn(async move {
@@ -119,11 +119,10 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
         });
     }
 
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = limited().accept_http1(with_http);
     let server = server.serve_with_incoming_shutdown(
         Access(routes.prepare()),
-        incoming,
+        connections(listener),
         shutdown.clone().cancelled_owned(),
     );
     let farewell = async {
@@ -145,7 +144,17 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
     }
 }
 
-/// The limits of the port. Without them tonic allows any number of streams, and any number of resets of them
+/// Who speaks gRPC is told so in gRPC, who speaks plain HTTP in plain HTTP.
+async fn unknown(headers: HeaderMap) -> Response {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    if content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
+        Status::unimplemented("there is no such method").into_http()
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
+}
+
+/// The limits of a connection. Without them tonic allows any number of streams, and any number of resets of them
 /// (RUSTSEC-2024-0003, CVE-2025-8671).
 fn limited() -> Server {
     Server::builder()
@@ -155,7 +164,6 @@ fn limited() -> Server {
         .http2_max_header_list_size(16 * 1024)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
-        .tcp_nodelay(true)
 }
 
 /// Tells those who watch health, and then ends their streams: a server waits for every stream when it drains.
@@ -170,10 +178,13 @@ async fn say_farewell(mut reporter: HealthReporter, names: &[&'static str]) {
     }
 }
 
-/// Reflection from the encoded set: a decoded one has lost `google.api.http`.
-fn reflection() -> tonic_reflection::server::Builder<'static> {
-    let builder = tonic_reflection::server::Builder::configure();
-    builder.register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+/// Reflection from the encoded set, of what is served here: a decoded set has lost `google.api.http`.
+fn reflection(names: &[&'static str]) -> tonic_reflection::server::Builder<'static> {
+    let builder = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name(HEALTH);
+    names.iter().fold(builder, |builder, name| builder.with_service_name(*name))
 }
 
 fn unreadable(error: tonic_reflection::server::Error) -> BootError {

@@ -6,12 +6,13 @@
 use std::{collections::VecDeque, time::Duration};
 
 use futures_util::{Stream, stream};
+use jiff::SignedDuration;
 use prost::Message;
 use rusqlite::{Connection, Transaction, params};
 use tokio::sync::watch;
 use tonic::Status;
 
-use crate::{Failure, Shutdown, Store, Timestamp};
+use crate::{Clock, Failure, Shutdown, Store, Timestamp, clock::later, sweep};
 
 /// Goes into a service's first migration. `topic` says what kind of thing changed, `subject` which one; `payload` is an
 /// encoded message; times are microseconds since 1970.
@@ -28,6 +29,7 @@ pub const TABLE: &str = "
 
 /// How often the file is asked whether another process has written.
 const POLL_EVERY: Duration = Duration::from_millis(100);
+const PURGE_EVERY: Duration = Duration::from_mins(10);
 /// Events that a follower reads at once.
 const BATCH: i64 = 64;
 
@@ -59,6 +61,20 @@ pub fn append(
 pub fn latest(connection: &Connection) -> Result<i64, Failure> {
     Ok(connection
         .query_row("SELECT coalesce(max(sequence), 0) FROM events", [], |row| row.get(0))?)
+}
+
+/// Deletes events older than `retention` until the service stops: a [task](crate::Site::task). Who follows from
+/// before then goes on with the oldest that is left.
+pub async fn purge(store: Store, clock: Clock, retention: SignedDuration, shutdown: Shutdown) {
+    sweep::every(PURGE_EVERY, &shutdown, || {
+        let (store, before) = (store.clone(), later(clock.now(), -retention));
+        async move {
+            if let Err(error) = store.write(move |transaction| forget(transaction, before)).await {
+                tracing::warn!(%error, "could not purge old events");
+            }
+        }
+    })
+    .await;
 }
 
 /// What a follower follows.
@@ -121,8 +137,6 @@ impl Follower {
                 self.what.after = event.sequence;
                 return Ok(event);
             }
-            // Marked before reading: what is written in between wakes us once more.
-            self.events.latest.mark_unchanged();
             let what = self.what.clone();
             self.ready = self.events.store.read(move |db| Ok(batch(db, &what)?)).await?.into();
             if self.ready.is_empty() {
@@ -151,6 +165,16 @@ fn batch(connection: &Connection, what: &Follow) -> rusqlite::Result<Vec<Event>>
             Ok(Event { sequence: row.get(0)?, subject: row.get(1)?, payload: row.get(2)? })
         })?;
     rows.collect()
+}
+
+/// Sequence and time grow together, so the search ends at the first event that is young enough. The latest stays: it
+/// tells where "from now on" begins.
+fn forget(transaction: &Transaction<'_>, before: Timestamp) -> Result<(), Failure> {
+    let sql = "DELETE FROM events WHERE sequence < coalesce(
+                   (SELECT sequence FROM events WHERE create_time > ?1 ORDER BY sequence LIMIT 1),
+                   (SELECT max(sequence) FROM events))";
+    transaction.prepare_cached(sql)?.execute([before.as_microsecond()])?;
+    Ok(())
 }
 
 /// Looks for new events after every write of this process, and ten times a second for those of the others.

@@ -6,7 +6,6 @@ use tempfile::TempDir;
 use tonic::Code;
 
 use super::*;
-use crate::Clock;
 
 fn tables(transaction: &Transaction<'_>, _: Timestamp) -> rusqlite::Result<()> {
     transaction.execute_batch(TABLE)
@@ -93,4 +92,26 @@ async fn followers_are_told_when_the_service_stops() {
     let (end, ()) = soon(async { tokio::join!(waiting, async { shutdown.cancel() }) }).await;
     assert_eq!(end.unwrap().unwrap_err().code(), Code::Unavailable);
     assert!(soon(stream.next()).await.is_none());
+}
+
+#[tokio::test]
+async fn old_events_are_forgotten_but_never_the_latest() {
+    let folder = TempDir::new().unwrap();
+    let store = replica(&folder).await;
+    for (subject, second) in [("p-1", 1), ("p-2", 2), ("p-3", 3), ("p-4", 4)] {
+        let at = Timestamp::from_second(second).unwrap();
+        store
+            .write(move |tx| append(tx, "product", subject, &Product::default(), at))
+            .await
+            .unwrap();
+    }
+    for (before, left) in [(0, 4), (2, 2), (9, 1)] {
+        let before = Timestamp::from_second(before).unwrap();
+        store.write(move |tx| forget(tx, before)).await.unwrap();
+        let count = "SELECT count(*) FROM events";
+        let count: i64 =
+            store.read(move |db| Ok(db.query_row(count, [], |row| row.get(0))?)).await.unwrap();
+        assert_eq!(count, left, "{before}");
+    }
+    assert_eq!(store.read(latest).await.unwrap(), 4);
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use prost::Message;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, ToSql, Transaction, params, params_from_iter};
 use tokio::task::AbortHandle;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::{
     outcome::{Outcome, is_final},
@@ -35,7 +35,7 @@ impl Claim {
 
     /// Writes down what the work is about, for example the id of the order it makes, for whoever takes it over.
     pub fn note(&self, transaction: &Transaction<'_>, subject: &str) -> Result<(), Failure> {
-        self.update(transaction, "subject = ?5", &subject)
+        self.update(transaction, "subject = ?5", &[&subject])
     }
 
     /// Stores the outcome, in the transaction of its effect. An outcome that is not final is not stored: the claim is
@@ -50,22 +50,11 @@ impl Claim {
         if let Err(status) = answer
             && !is_final(status.code())
         {
-            return self.update(transaction, "lease_until = ?5", &0);
+            return self.update(transaction, "lease_until = ?5", &[&0]);
         }
         let outcome = Outcome::from(answer);
-        self.update(transaction, "code = ?5", &outcome.code)?;
-        let sql = "UPDATE idempotency SET message = ?5, body = ?6, lease_until = 0
-                   WHERE principal = ?1 AND rpc = ?2 AND key = ?3 AND owner = ?4";
-        let mut statement = transaction.prepare_cached(sql)?;
-        statement.execute(params![
-            self.principal,
-            self.rpc,
-            self.key,
-            self.owner,
-            outcome.message,
-            outcome.body
-        ])?;
-        Ok(())
+        let change = "code = ?5, message = ?6, body = ?7, lease_until = 0";
+        self.update(transaction, change, &[&outcome.code, &outcome.message, &outcome.body])
     }
 
     /// Keeps the claim alive while the work goes on, until the lease is dropped: then it is given up at once, unless
@@ -78,10 +67,13 @@ impl Claim {
                 loop {
                     tokio::time::sleep(RENEW_EVERY).await;
                     let (claim, until) = (claim.clone(), lease_end(clock.now()));
-                    let renewed =
-                        store.write(move |tx| claim.update(tx, "lease_until = ?5", &until)).await;
-                    if let Err(error) = renewed {
-                        tracing::warn!(%error, "could not renew a lease");
+                    let renewed = store
+                        .write(move |tx| claim.update(tx, "lease_until = ?5", &[&until]))
+                        .await;
+                    match renewed {
+                        Ok(()) => {}
+                        Err(Failure::Status(status)) if status.code() == Code::Aborted => return,
+                        Err(error) => tracing::warn!(%error, "could not renew a lease"),
                     }
                 }
             }
@@ -154,25 +146,20 @@ impl Claim {
         Self { principal, rpc, key, owner: ids::fresh(), subject }
     }
 
-    /// Changes the row if it is still ours and unfinished.
+    /// Changes the row if it is still ours and unfinished; `values` are the parameters from the fifth on.
     fn update(
         &self,
         connection: &Connection,
         change: &str,
-        value: &dyn rusqlite::ToSql,
+        values: &[&dyn ToSql],
     ) -> Result<(), Failure> {
         let sql = format!(
             "UPDATE idempotency SET {change}
              WHERE principal = ?1 AND rpc = ?2 AND key = ?3 AND owner = ?4 AND code IS NULL"
         );
-        let changed = connection.prepare_cached(&sql)?.execute(params![
-            self.principal,
-            self.rpc,
-            self.key,
-            self.owner,
-            value
-        ])?;
-        if changed == 0 {
+        let ours: [&dyn ToSql; 4] = [&self.principal, &self.rpc, &self.key, &self.owner];
+        let parameters = params_from_iter(ours.iter().chain(values));
+        if connection.prepare_cached(&sql)?.execute(parameters)? == 0 {
             return Err(
                 Status::aborted("another request with this idempotency key took over").into()
             );
@@ -198,7 +185,7 @@ impl Drop for Lease {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             // A failure means that the work was finished or taken over, or that the lease runs out by itself.
             runtime.spawn(async move {
-                store.write(move |tx| claim.update(tx, "lease_until = ?5", &0)).await
+                store.write(move |tx| claim.update(tx, "lease_until = ?5", &[&0])).await
             });
         }
     }

@@ -22,7 +22,7 @@ pub use self::{
     outcome::{Outcome, REPLAYED},
     request::Request,
 };
-use crate::{Clock, Failure, Shutdown, Store, Timestamp, clock::later, errors::reason};
+use crate::{Clock, Failure, Shutdown, Store, Timestamp, clock::later, errors::reason, sweep};
 
 /// Goes into a service's first migration.
 ///
@@ -128,17 +128,18 @@ where
 
 /// Deletes outcomes that are past their [retention](RETENTION) until the service stops: a [task](crate::Site::task).
 pub async fn purge(store: Store, clock: Clock, shutdown: Shutdown) {
-    let mut tick = tokio::time::interval(PURGE_EVERY);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while shutdown.run_until_cancelled(tick.tick()).await.is_some() {
-        let before = later(clock.now(), -RETENTION).as_microsecond();
+    sweep::every(PURGE_EVERY, &shutdown, || {
+        let (store, before) = (store.clone(), later(clock.now(), -RETENTION).as_microsecond());
         let sql = "DELETE FROM idempotency WHERE create_time <= ?1 AND code IS NOT NULL";
-        if let Err(error) =
-            store.write(move |transaction| Ok(transaction.execute(sql, [before])?)).await
-        {
-            tracing::warn!(%error, "could not purge old idempotency keys");
+        async move {
+            if let Err(error) =
+                store.write(move |transaction| Ok(transaction.execute(sql, [before])?)).await
+            {
+                tracing::warn!(%error, "could not purge old idempotency keys");
+            }
         }
-    }
+    })
+    .await;
 }
 
 struct Row {

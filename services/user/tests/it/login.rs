@@ -13,15 +13,20 @@ use tonic::Code;
 
 use crate::{Bench, fields, login};
 
-/// The head and the JWK set of the service's answer to a plain HTTP/1.1 request.
-async fn published(bench: &Bench) -> (String, JwkSet) {
+/// The head and the body of the service's answer to a plain HTTP/1.1 request.
+async fn fetch(bench: &Bench, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(bench.service.address).await.unwrap();
-    let request = "GET /.well-known/jwks.json HTTP/1.1\r\nhost: user\r\nconnection: close\r\n\r\n";
+    let request = format!("GET {path} HTTP/1.1\r\nhost: user\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.to_owned(), serde_json::from_str(body).unwrap())
+    (head.to_owned(), body.to_owned())
+}
+
+async fn published(bench: &Bench) -> (String, JwkSet) {
+    let (head, body) = fetch(bench, "/.well-known/jwks.json").await;
+    (head, serde_json::from_str(&body).unwrap())
 }
 
 /// The claims, if one of the keys fits. Time is not looked at: the bench has its own.
@@ -107,6 +112,8 @@ async fn the_keys_are_published_over_http_1_and_may_be_cached() {
     assert_eq!(keys.keys.len(), 1);
     let private = serde_json::to_value(&keys).unwrap();
     assert!(private["keys"][0].get("d").is_none());
+    let (head, _) = fetch(&bench, "/anything-else").await;
+    assert!(head.starts_with("HTTP/1.1 404"), "{head}");
 }
 
 #[tokio::test]

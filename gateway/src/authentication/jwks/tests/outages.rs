@@ -1,11 +1,12 @@
 //! The ways in which a real issuer on a real socket fails, before and after its keys were fetched.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::authentication::tests::{Door, accepted, claims};
 
 #[derive(Clone)]
 enum Behavior {
@@ -236,13 +237,33 @@ async fn survives_an_issuer_that_is_not_there() {
     assert!(matches!(*failure, FetchError::Request(_)), "{failure:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_hundred_requests_at_once_are_one_connection() {
     let server = Server::start(ok(&[&signer("k1")])).await;
-    let keys = key_set(&server);
-    let found = join_all((0..100).map(|_| look(&keys, "k1"))).await;
+    let keys = Arc::new(key_set(&server));
+    let ask = |_| {
+        let keys = Arc::clone(&keys);
+        tokio::spawn(async move { look(&keys, "k1").await })
+    };
+    let found: Vec<_> = join_all((0..100).map(ask)).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(found, ["found"; 100]);
-    join_all((0..1_000).map(|number| async move { number })).await;
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn tokens_of_a_real_issuer_are_proven_with_one_fetch() {
+    let one = signer("k1");
+    let server = Server::start(ok(&[&one])).await;
+    let door = Arc::new(Door::over(Algorithm::Es256, Arc::new(key_set(&server))));
+    let ask = |number: u32| {
+        let mut claims = claims();
+        claims["sub"] = json!(number.to_string());
+        let token = one.sign(&one.header(), &claims);
+        let door = Arc::clone(&door);
+        tokio::spawn(async move { accepted(door.ask(&token).await).id.clone() })
+    };
+    let ids: Vec<_> = join_all((0..100).map(ask)).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(ids, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
     assert_eq!(server.connections(), 1);
 }
 

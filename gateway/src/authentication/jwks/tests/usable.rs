@@ -1,5 +1,7 @@
 //! Which keys of a set count.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn check(algorithm: Algorithm, keys: impl IntoIterator<Item = Value>) -> Option<(usize, usize)> {
@@ -132,4 +134,55 @@ fn an_id_that_several_keys_share_names_none() {
         Some((1, 1)),
         "keys of another kind do not count"
     );
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let text = prop_oneof![
+        Just("EC".to_owned()),
+        Just("P-256".to_owned()),
+        Just("sig".to_owned()),
+        Just("ES256".to_owned()),
+        Just("RSA".to_owned()),
+        ".{0,8}"
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        text.prop_map(Value::from)
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        let name = prop_oneof![
+            Just("keys".to_owned()),
+            Just("kty".to_owned()),
+            Just("crv".to_owned()),
+            Just("x".to_owned()),
+            Just("y".to_owned()),
+            Just("alg".to_owned()),
+            Just("use".to_owned()),
+            Just("key_ops".to_owned()),
+            Just("kid".to_owned()),
+            ".{0,4}"
+        ];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((name, inner), 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn one_good_key_is_found_among_whatever_else(others in prop::collection::vec(any_json(), 0..4)) {
+        let good = Signer::new("the good one", Algorithm::EdDsa).jwk();
+        let total = others.len() + 1;
+        let counted = check(Algorithm::EdDsa, others.into_iter().chain([good]));
+        prop_assert_eq!(counted, Some((1, total - 1)));
+    }
+
+    #[test]
+    fn no_answer_makes_it_panic(answer in any_json()) {
+        prop_assert!(Keys::parse(answer.to_string().as_bytes(), Algorithm::Es256).is_err());
+    }
 }

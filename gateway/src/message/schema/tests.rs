@@ -1,15 +1,19 @@
-use super::{compile, message, sink};
-use crate::message::{Idempotency, Kind, Schema, SchemaError, Shape};
 use prost::Message as _;
 use prost_types::field_descriptor_proto::Type;
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet};
+
+use super::{Idempotency, Kind, Schema, SchemaError, Shape};
+use crate::message::kitchen_sink::{compile, message, sink};
 
 #[test]
 fn knows_messages_fields_and_rpcs() {
     let schema = sink();
     assert_eq!(schema.services(), ["sink.v1.Sink"]);
     let read = schema.method("sink.v1.Sink/Read").unwrap();
-    assert_eq!((read.service(), read.method(), &*read.name()), ("sink.v1.Sink", "Read", "sink.v1.Sink/Read"));
+    assert_eq!(
+        (read.service(), read.method(), &*read.name()),
+        ("sink.v1.Sink", "Read", "sink.v1.Sink/Read")
+    );
     assert_eq!(read.idempotency(), Idempotency::NoSideEffects);
     assert_eq!(read.input(), &message("sink.v1.All"));
     assert!(!read.server_streaming());
@@ -50,15 +54,22 @@ fn the_messages_of_errors_are_always_known() {
         ..Default::default()
     };
     let schema = Schema::load(&FileDescriptorSet { file: vec![file] }.encode_to_vec()).unwrap();
-    for name in ["google.rpc.Status", "google.rpc.BadRequest", "google.rpc.ErrorInfo", "google.rpc.RetryInfo",
-        "google.protobuf.Any", "google.protobuf.Timestamp", "google.protobuf.StringValue"] {
+    for name in [
+        "google.rpc.Status",
+        "google.rpc.BadRequest",
+        "google.rpc.ErrorInfo",
+        "google.rpc.RetryInfo",
+        "google.protobuf.Any",
+        "google.protobuf.Timestamp",
+        "google.protobuf.StringValue",
+    ] {
         assert!(schema.message(name).is_some(), "{name}");
     }
 }
 
 #[test]
 fn a_set_without_googles_own_files_is_completed() {
-    let bytes = compile(&["sink.proto"], "src/message/tests");
+    let bytes = compile(&["sink.proto"], "src/message/kitchen_sink");
     let mut set = FileDescriptorSet::decode(&*bytes).unwrap();
     set.file.retain(|file| file.name() == "sink.proto");
     let schema = Schema::load(&set.encode_to_vec()).unwrap();
@@ -73,11 +84,15 @@ fn refuses_what_it_can_not_serve_with_a_sentence() {
             name: Some("bad.proto".to_owned()),
             package: Some("bad".to_owned()),
             syntax: Some("proto2".to_owned()),
-            message_type: vec![DescriptorProto { name: Some("Bad".to_owned()), ..Default::default() }],
+            message_type: vec![DescriptorProto {
+                name: Some("Bad".to_owned()),
+                ..Default::default()
+            }],
             ..Default::default()
         };
         change(&mut file);
-        let error = Schema::load(&FileDescriptorSet { file: vec![file] }.encode_to_vec()).unwrap_err();
+        let error =
+            Schema::load(&FileDescriptorSet { file: vec![file] }.encode_to_vec()).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
     check(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use thiserror::Error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -65,7 +65,7 @@ impl GatewayError {
         let mut source = self.source();
         while let Some(error) = source {
             // A status prints its sources too; they come in their turn.
-            let text = match error.downcast_ref::<Status>() {
+            let text = match error.downcast_ref::<Box<Status>>() {
                 Some(status) => format!("{} {}", code_name(status.code()), status.message()),
                 None => error.to_string(),
             };
@@ -222,7 +222,8 @@ fn verdict(
         retry_after: None,
         origin,
         details: Bytes::new(),
-        headers: Vec::<(HeaderName, HeaderValue)>::new(),
+        metadata: HeaderMap::new(),
+        headers: Vec::new(),
     }
 }
 
@@ -276,6 +277,7 @@ fn service(status: &Status) -> Verdict {
     let verdict = Verdict {
         reason: status.get_details_error_info().map(|info| info.reason),
         retry_after: status.get_details_retry_info().and_then(|info| info.retry_delay),
+        metadata: status.metadata().clone().into_headers(),
         details: if inside { Bytes::new() } else { Bytes::copy_from_slice(status.details()) },
         ..verdict(None, http_status(code), code, origin, message.to_owned())
     };
@@ -305,3 +307,6 @@ fn http_status(code: Code) -> StatusCode {
         Code::Internal | Code::Unknown | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
+
+#[cfg(test)]
+mod tests;

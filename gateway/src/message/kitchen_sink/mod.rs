@@ -1,10 +1,6 @@
-#![expect(clippy::unwrap_used, reason = "a failing helper should fail the test")]
+//! The messages that the tests of this room read and write: every kind in every place.
 
-mod generated;
-mod json_in;
-mod json_out;
-mod path;
-mod schema;
+pub(super) mod messy;
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -12,27 +8,28 @@ use std::sync::{Arc, LazyLock};
 use super::{JsonIn, JsonOut, MessageType, Schema};
 
 /// The proto files beside this one, compiled.
-fn sink() -> Arc<Schema> {
-    static SCHEMA: LazyLock<Arc<Schema>> =
-        LazyLock::new(|| Schema::load(&compile(&["sink.proto", "old.proto"], "src/message/tests")).unwrap());
+pub(super) fn sink() -> Arc<Schema> {
+    static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| {
+        Schema::load(&compile(&["sink.proto", "old.proto"], "src/message/kitchen_sink")).unwrap()
+    });
     Arc::clone(&SCHEMA)
 }
 
 /// An encoded descriptor set of `files`, which are found under `folder` of this package.
-fn compile(files: &[&str], folder: &str) -> Vec<u8> {
+pub(super) fn compile(files: &[&str], folder: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut compiler = protox::Compiler::new([folder]).unwrap();
     compiler.include_imports(true).open_files(files).unwrap();
     compiler.encode_file_descriptor_set()
 }
 
-fn message(name: &str) -> MessageType {
+pub(super) fn message(name: &str) -> MessageType {
     sink().message(name).unwrap()
 }
 
 /// The wire bytes of a JSON text that is right.
 #[track_caller]
-fn wire(name: &str, json: &str) -> Vec<u8> {
+pub(super) fn wire(name: &str, json: &str) -> Vec<u8> {
     let mut out = Vec::new();
     if let Err(error) = message(name).json_to_wire(json.as_bytes(), &JsonIn::default(), &mut out) {
         panic!("{error}\n{json}");
@@ -42,7 +39,7 @@ fn wire(name: &str, json: &str) -> Vec<u8> {
 
 /// The JSON of wire bytes that are right.
 #[track_caller]
-fn json(name: &str, wire: &[u8]) -> String {
+pub(super) fn json(name: &str, wire: &[u8]) -> String {
     let mut out = Vec::new();
     message(name).wire_to_json(wire, &JsonOut::default(), &mut out).unwrap();
     String::from_utf8(out).unwrap()

@@ -1,0 +1,99 @@
+# Every task of this project. `make` alone prints them.
+#
+# NO_INSTALL=1   a task that misses a tool says so and fails, instead of installing it
+# ARGS="…"       passed on to the program or the test runner that the task starts
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+
+ARGS ?=
+# How the images of `make compose-test` are built: `demo` is `release` without link-time work.
+BUILD_PROFILE ?= demo
+# What `make ci` does after `make test`, cheap first.
+CI := fmt-check typos proto deps lint docs check-config compose-test
+
+SCHEMA := $(CURDIR)/target/shop.binpb
+HAVE_NEXTEST := $(shell command -v cargo-nextest)
+
+.PHONY: help
+help: ## Print the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build everything
+	cargo build --workspace --locked
+
+.PHONY: run
+run: ## Run the shop until Ctrl-C: the gateway and its services, on this machine (ARGS="--fresh" forgets what was bought)
+	@cargo run --locked -p e2e --bin demo -- run $(ARGS)
+
+.PHONY: tour
+tour: ## Play the lessons, against the shop that runs or one of their own
+	@.ci/need curl
+	@cargo run --locked -p e2e --bin demo -- tour $(ARGS)
+
+.PHONY: test
+test: ## Run every test; installs what is missing after saying what
+	@.ci/need curl
+ifneq ($(HAVE_NEXTEST),)
+	cargo nextest run --workspace --locked $(ARGS)
+	cargo test --workspace --locked --doc --quiet
+else
+	cargo test --workspace --locked --no-fail-fast $(ARGS)
+endif
+
+.PHONY: fmt
+fmt: ## Format the code and the contracts
+	cargo fmt --all
+	.ci/tool buf format --write proto
+
+.PHONY: fmt-check
+fmt-check:
+	cargo fmt --all --check
+
+.PHONY: typos
+typos: ## Look for misspelt words
+	.ci/tool typos
+
+.PHONY: proto
+proto: ## Check the contracts
+	.ci/tool buf lint proto
+	.ci/tool buf format --diff --exit-code proto
+
+.PHONY: deps
+deps: ## Check the dependencies: none unused, none banned, known licences and sources
+	.ci/tool cargo-machete
+	.ci/tool cargo-deny --locked --all-features check --hide-inclusion-graph bans licenses sources
+
+.PHONY: lint
+lint: ## Check the code with clippy
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: docs
+docs: ## Build the documentation of the code into target/doc
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items --locked
+
+.PHONY: check-config
+check-config: ## Check the gateway's configurations, print what the shop exposes
+	@mkdir -p target
+	cargo run --locked --package proto -- $(SCHEMA)
+	for file in gateway/gateway.yaml $(wildcard gateway/config/*.yaml); do \
+	  SCHEMA=$(SCHEMA) cargo run --locked --package gateway -- --config "$$file" --check; \
+	done
+
+.PHONY: compose-test
+compose-test: ## Bring the shop up in containers, buy something, break something, leave nothing behind
+	BUILD_PROFILE=$(BUILD_PROFILE) python3 e2e/tests/compose.py
+
+.PHONY: ci
+ci: ## Everything that a change must pass besides `make test`
+	@for step in $(CI); do .ci/timed "$$step" $(MAKE) --no-print-directory "$$step"; done
+
+.PHONY: clean
+clean: ## Remove everything that tasks have built or installed here
+	cargo clean
+	rm -rf .tools .shop

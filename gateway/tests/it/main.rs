@@ -1,0 +1,8 @@
+//! The gateway over scripted upstreams: the real program on real sockets, seen from both sides.
+//!
+//! Each test starts the program with a configuration and services that it wrote itself, and asserts what the client
+//! got and what the services saw.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod first;
+mod stand;

@@ -1,0 +1,46 @@
+//! What the tests stand on: the gateway as a child process, services that answer as a test says, clients of each kind.
+
+mod answer;
+mod ask;
+mod config;
+mod gate;
+mod grpc;
+mod issuer;
+mod output;
+mod reply;
+mod schema;
+mod upstream;
+mod wire;
+
+use std::time::Duration;
+
+pub(crate) use answer::{Answer, Latch};
+pub(crate) use config::Config;
+pub(crate) use gate::{Exit, Gate, run};
+pub(crate) use issuer::{Issuer, Key, now};
+pub(crate) use reply::Reply;
+pub(crate) use schema::{compile, decode, encode, kitchen_set};
+pub(crate) use upstream::{Seen, Upstream};
+pub(crate) use wire::Wire;
+
+/// How long anything may take that should happen at once: the machine may be busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Awaits something that must happen.
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what}: did not happen within {PATIENCE:?}"),
+    }
+}
+
+/// Asks again and again until the answer is yes.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    soon(what, async {
+        let mut pace = tokio::time::interval(Duration::from_millis(10));
+        while !condition().await {
+            pace.tick().await;
+        }
+    })
+    .await;
+}

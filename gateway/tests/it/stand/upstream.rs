@@ -1,0 +1,206 @@
+//! A gRPC server that answers what a test says, and tells what it saw.
+//!
+//! It speaks HTTP/2 by hand, so that it can also answer what no gRPC library would.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, future, stream};
+use http::{HeaderMap, Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::answer::Answer;
+use super::schema::decode;
+use super::soon;
+
+/// One call as the service saw it.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// `package.Service/Method`.
+    pub(crate) rpc: String,
+    /// All metadata.
+    pub(crate) headers: HeaderMap,
+    /// The message as wire bytes.
+    pub(crate) message: Bytes,
+}
+
+impl Seen {
+    /// The one value of a piece of metadata.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let values: Vec<_> = self.headers.get_all(name).iter().collect();
+        assert!(values.len() < 2, "{name} is there several times: {values:?}");
+        values.first().map(|value| value.to_str().unwrap())
+    }
+
+    /// The message as JSON.
+    pub(crate) fn json(&self, message: &str) -> Value {
+        decode(message, &self.message)
+    }
+}
+
+/// A server that runs until it is dropped.
+pub(crate) struct Upstream {
+    address: SocketAddr,
+    memory: Arc<Memory>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Memory {
+    seen: watch::Sender<Vec<Seen>>,
+    cancelled: watch::Sender<usize>,
+}
+
+type Script = Arc<dyn Fn(&Seen) -> Answer + Send + Sync>;
+
+impl Upstream {
+    /// A service that answers what the script says.
+    pub(crate) async fn answering(
+        script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::at("127.0.0.1:0", script).await
+    }
+
+    /// A service at this very address.
+    pub(crate) async fn at(
+        address: &str,
+        script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let memory = Arc::new(Memory::default());
+        let task = tokio::spawn(accept(listener, Arc::new(script), Arc::clone(&memory)));
+        Self { address, memory, task }
+    }
+
+    /// A service that answers every call with an empty message, which is one of every type.
+    pub(crate) async fn content() -> Self {
+        Self::answering(|_| Answer::wire(b"")).await
+    }
+
+    /// Its address as the configuration spells it.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every call so far.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.memory.seen.borrow().clone()
+    }
+
+    /// The one call there was; the next one is the one again.
+    pub(crate) fn only_call(&self) -> Seen {
+        let mut seen = self.memory.seen.send_replace(Vec::new());
+        assert_eq!(seen.len(), 1, "one call expected: {seen:#?}");
+        seen.remove(0)
+    }
+
+    /// Nothing reached it.
+    pub(crate) fn saw_nothing(&self) {
+        assert!(self.seen().is_empty(), "no call expected: {:#?}", self.seen());
+    }
+
+    /// Waits until that many calls have come.
+    pub(crate) async fn called(&self, times: usize) {
+        let mut seen = self.memory.seen.subscribe();
+        let enough = seen.wait_for(|seen| seen.len() >= times);
+        drop(soon("calls of the service", enough).await.unwrap());
+    }
+
+    /// Waits until that many calls were cancelled before they were answered to the end.
+    pub(crate) async fn cancelled(&self, times: usize) {
+        let mut cancelled = self.memory.cancelled.subscribe();
+        let enough = cancelled.wait_for(|cancelled| *cancelled >= times);
+        drop(soon("the cancellation of a call", enough).await.unwrap());
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, script: Script, memory: Arc<Memory>) {
+    // Connections end with the server.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let (script, memory) = (Arc::clone(&script), Arc::clone(&memory));
+        connections.spawn(async move {
+            let service = service_fn(move |request| {
+                answer(request, Arc::clone(&script), Arc::clone(&memory))
+            });
+            let server = http2::Builder::new(TokioExecutor::new());
+            let _broken = server.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+async fn answer(
+    request: Request<Incoming>,
+    script: Script,
+    memory: Arc<Memory>,
+) -> Result<Response<Body>, hyper::Error> {
+    let (head, body) = request.into_parts();
+    let rpc = head.uri.path().trim_start_matches('/').to_owned();
+    let body = body.collect().await?.to_bytes();
+    let message = if body.len() < 5 { Bytes::new() } else { body.slice(5..) };
+    let seen = Seen { rpc, headers: head.headers, message };
+    if seen.rpc == "grpc.health.v1.Health/Check" {
+        return Ok(rendered(Answer::error(tonic::Code::Unimplemented, ""), None));
+    }
+    let answer = script(&seen);
+    memory.seen.send_modify(|all| all.push(seen));
+    let mut unfinished = Unfinished { memory, finished: false };
+    if let Some(latch) = &answer.latch {
+        latch.opened().await;
+    }
+    if answer.ends {
+        unfinished.finished = true;
+    }
+    Ok(rendered(answer, Some(unfinished)))
+}
+
+fn rendered(answer: Answer, unfinished: Option<Unfinished>) -> Response<Body> {
+    let data = (!answer.body.is_empty()).then(|| Frame::data(answer.body));
+    let trailers = answer.trailers.map(Frame::trailers);
+    let end = stream::once(async move {
+        if !answer.ends {
+            future::pending::<()>().await;
+        }
+        drop(unfinished);
+        trailers
+    });
+    let frames = stream::iter(data).chain(end.filter_map(future::ready)).map(Ok);
+    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    *response.status_mut() = answer.status.try_into().unwrap();
+    *response.headers_mut() = answer.headers;
+    response
+}
+
+/// Counts as a cancellation when it is dropped before its end.
+struct Unfinished {
+    memory: Arc<Memory>,
+    finished: bool,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.memory.cancelled.send_modify(|count| *count += 1);
+        }
+    }
+}

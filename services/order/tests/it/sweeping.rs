@@ -1,0 +1,88 @@
+use proto::order::v1::OrderStatus;
+
+use crate::bed::{Bed, Fault, Gate, Rpc, create, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pending_order_goes_on_when_what_it_needs_is_back() {
+    for rpc in [Rpc::Reserve, Rpc::Open] {
+        let (bed, service) = Bed::start().await;
+        bed.middle.plan(rpc, [Fault::AnswerLost, Fault::Unreachable]);
+        service.create("123", "k-1", &[("p-1", 1)]).await.unwrap_err();
+        let order = service.orders_of("123").await.remove(0);
+        bed.pass(7);
+        until("the sweep's first try", || bed.middle.calls(rpc) == 2).await;
+        bed.pass(1);
+        service.reaches(&order.id, OrderStatus::AwaitingPayment).await;
+        let told = service.create("123", "k-1", &[("p-1", 1)]).await.unwrap().into_inner();
+        assert_eq!(told, service.read("123", &order.id).await.unwrap());
+        bed.adds_up().await;
+        assert_eq!(bed.stock(), (119, 1, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pending_order_ends_within_thirty_seconds_although_the_stock_is_out_of_reach() {
+    let (bed, service) = Bed::start().await;
+    bed.middle.down(&[Rpc::Reserve, Rpc::Release]);
+    service.create("123", "k-1", &[("p-1", 1)]).await.unwrap_err();
+    let order = service.orders_of("123").await.remove(0);
+    bed.pass(25);
+    let cancelled = service.reaches(&order.id, OrderStatus::Cancelled).await;
+    assert_eq!((cancelled.cancel_reason.as_str(), cancelled.total), ("TIMED_OUT", None));
+    let told = service.create("123", "k-1", &[("p-1", 1)]).await.unwrap().into_inner();
+    assert_eq!((told.id.clone(), told.status()), (order.id, OrderStatus::Cancelled));
+    bed.middle.down(&[]);
+    bed.pass(5);
+    bed.adds_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_intent_that_may_be_open_is_voided_before_the_order_is_given_up() {
+    let (bed, service) = Bed::start().await;
+    bed.middle.plan(Rpc::Open, [Fault::AnswerLost]);
+    bed.middle.down(&[Rpc::Void]);
+    service.create("123", "k-1", &[("p-1", 1)]).await.unwrap_err();
+    let order = service.orders_of("123").await.remove(0);
+    bed.pass(25);
+    until("a try to void", || bed.middle.calls(Rpc::Void) > 0).await;
+    // It may be paid, so it is neither cancelled nor is its stock given back.
+    assert_eq!(service.read("123", &order.id).await.unwrap().status(), OrderStatus::Pending);
+    assert_eq!((bed.stock(), bed.middle.calls(Rpc::Release)), ((119, 1, 0), 0));
+    bed.middle.down(&[]);
+    bed.pass(5);
+    service.reaches(&order.id, OrderStatus::Cancelled).await;
+    bed.adds_up().await;
+    assert_eq!(bed.stock(), (120, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_was_paid_before_it_was_given_up_is_confirmed() {
+    let (bed, service) = Bed::start().await;
+    bed.middle.plan(Rpc::Open, [Fault::AnswerLost]);
+    service.create("123", "k-1", &[("p-1", 1)]).await.unwrap_err();
+    let order = service.orders_of("123").await.remove(0);
+    let payment = bed.pay("123", "k-1", &order.id).await.unwrap();
+    let confirmed = service.reaches(&order.id, OrderStatus::Confirmed).await;
+    assert_eq!(confirmed.payment_id, payment.id);
+    let told = service.create("123", "k-1", &[("p-1", 1)]).await.unwrap().into_inner();
+    assert_eq!(told, confirmed);
+    bed.adds_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_that_arrives_after_its_order_was_given_up_takes_nothing() {
+    let (bed, service) = Bed::start().await;
+    let gate = Gate::new();
+    bed.middle.plan(Rpc::Reserve, [Fault::HeldBefore(gate.clone())]);
+    let creating = tokio::spawn(create(service.channel.clone(), "123", "k-1", &[("p-1", 1)]));
+    gate.reached().await;
+    bed.pass(25);
+    let order = service.orders_of("123").await.remove(0);
+    service.reaches(&order.id, OrderStatus::Cancelled).await;
+    bed.adds_up().await;
+    gate.open();
+    let told = creating.await.unwrap().unwrap().into_inner();
+    assert_eq!((told.id, told.cancel_reason.as_str()), (order.id, "TIMED_OUT"));
+    bed.adds_up().await;
+    assert_eq!(bed.stock(), (120, 0, 0));
+}
