@@ -58,7 +58,11 @@ enum Destination<'a> {
 
 impl Pipeline {
     /// Answers a request. Failures are answers too.
-    pub(crate) async fn handle(&self, request: Request<Incoming>, journey: &mut Journey) -> Response<Body> {
+    pub(crate) async fn handle(
+        &self,
+        request: Request<Incoming>,
+        journey: &mut Journey,
+    ) -> Response<Body> {
         let dialect = Dialect::of(request.headers());
         match self.run(dialect, request, journey).await {
             Ok(answer) => answer,
@@ -67,7 +71,12 @@ impl Pipeline {
     }
 
     /// Answers with a failure, and notes it in the journey.
-    pub(crate) fn refuse(&self, dialect: Dialect, error: &GatewayError, journey: &mut Journey) -> Response<Body> {
+    pub(crate) fn refuse(
+        &self,
+        dialect: Dialect,
+        error: &GatewayError,
+        journey: &mut Journey,
+    ) -> Response<Body> {
         let verdict = error.verdict();
         journey.code = verdict.code;
         journey.origin = Some(verdict.origin);
@@ -110,7 +119,11 @@ impl Pipeline {
         Ok(answer)
     }
 
-    fn find<'a>(&'a self, dialect: Dialect, parts: &'a Parts) -> Result<Destination<'a>, GatewayError> {
+    fn find<'a>(
+        &'a self,
+        dialect: Dialect,
+        parts: &'a Parts,
+    ) -> Result<Destination<'a>, GatewayError> {
         let path = parts.uri.path();
         if dialect == Dialect::Grpc {
             let target = self.methods.get(path).ok_or(GatewayError::UnknownRpc)?;
@@ -125,7 +138,11 @@ impl Pipeline {
     }
 
     /// What travels beside the message: what the client may send, and the exchange's own ids.
-    fn metadata(&self, headers: &HeaderMap, journey: &Journey) -> Result<HeaderMap, transcoding::Error> {
+    fn metadata(
+        &self,
+        headers: &HeaderMap,
+        journey: &Journey,
+    ) -> Result<HeaderMap, transcoding::Error> {
         let mut metadata = self.transcoding.headers.request_metadata(headers)?;
         metadata.insert("x-request-id", journey.request_id.header());
         metadata.insert("traceparent", journey.trace_parent.clone());

@@ -164,13 +164,21 @@ impl Compiler<'_> {
         let template = match Template::parse(&rule.template) {
             Ok(template) => template,
             Err(error) => {
-                return self.refuse(id, line, format!("its http rule `{}`: {error}", rule.template));
+                return self.refuse(
+                    id,
+                    line,
+                    format!("its http rule `{}`: {error}", rule.template),
+                );
             }
         };
         let method: MethodPattern = match rule.method.parse() {
             Ok(method) => method,
             Err(error) => {
-                return self.refuse(id, line, format!("its http rule `{}`: {error}", rule.template));
+                return self.refuse(
+                    id,
+                    line,
+                    format!("its http rule `{}`: {error}", rule.template),
+                );
             }
         };
         let variables: Vec<&str> = template.variables().iter().map(Variable::field_path).collect();
@@ -211,6 +219,7 @@ fn nearest(id: &RpcId, schema: &Arc<Schema>) -> String {
         schema.methods().filter(matches).map(|rpc| rpc.name()).collect::<Vec<_>>().join(", ")
     };
     let same_name = names(&|rpc| rpc.method() == method);
-    let meant = if same_name.is_empty() { names(&|rpc| rpc.service() == service) } else { same_name };
+    let meant =
+        if same_name.is_empty() { names(&|rpc| rpc.service() == service) } else { same_name };
     if meant.is_empty() { meant } else { format!("; did you mean {meant}?") }
 }

@@ -27,7 +27,9 @@ pub(crate) enum MethodPattern {
 
 /// A custom kind that no request could have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a method that the gateway lets in; write GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, or `*` for all")]
+#[error(
+    "`{0}` is not a method that the gateway lets in; write GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, or `*` for all"
+)]
 pub(crate) struct InvalidKind(String);
 
 impl FromStr for MethodPattern {
