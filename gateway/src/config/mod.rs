@@ -65,7 +65,7 @@ impl Config {
     pub(crate) fn load(path: &Path) -> Result<Self, Vec<Problem>> {
         let text = fs::read_to_string(path).map_err(|error| {
             let message = format!("can't be read: {error}");
-            vec![Problem { line: 0, column: 0, path: path.display().to_string(), message }]
+            vec![Problem { line: 0, column: 0, path: "(file)".to_owned(), message }]
         })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Self::parse(&text, folder, |name| env::var(name).ok())

@@ -15,7 +15,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::authorization::Denied;
 use crate::context::{Origin, Verdict, code_name};
-use crate::resilience::InvalidTimeout;
+use crate::resilience::{DeadlineExceeded, InvalidTimeout};
 use crate::transcoding::UnreadableBody;
 use crate::{authentication, call, routing, transcoding, upstream};
 
@@ -47,6 +47,9 @@ pub(crate) enum GatewayError {
     /// The client's own deadline is not one.
     #[error(transparent)]
     Timeout(#[from] InvalidTimeout),
+    /// The deadline passed before the call began.
+    #[error(transparent)]
+    DeadlineExceeded(#[from] DeadlineExceeded),
     /// Room 7.
     #[error(transparent)]
     Transcoding(#[from] transcoding::Error),
@@ -105,6 +108,7 @@ impl GatewayError {
                 self.client(Some("invalid-timeout"), StatusCode::BAD_REQUEST, Code::InvalidArgument)
             }
             Self::Transcoding(error) => self.transcoding(error),
+            Self::DeadlineExceeded(_) => late(),
             Self::Call(call::Error::Upstream(error)) => upstream(error),
             Self::Call(call::Error::Unserved(_) | call::Error::Unspeakable(_)) | Self::Panicked => {
                 verdict(
@@ -238,16 +242,19 @@ fn violation(field: &str, description: &str) -> Bytes {
     Bytes::copy_from_slice(Status::with_error_details(Code::InvalidArgument, "", details).details())
 }
 
+fn late() -> Verdict {
+    verdict(
+        None,
+        StatusCode::GATEWAY_TIMEOUT,
+        Code::DeadlineExceeded,
+        Origin::Upstream,
+        "there was no answer before the deadline".to_owned(),
+    )
+}
+
 fn upstream(error: &upstream::Error) -> Verdict {
-    let detail = |text: &str| text.to_owned();
     match error {
-        upstream::Error::DeadlineExceeded(_) => verdict(
-            None,
-            StatusCode::GATEWAY_TIMEOUT,
-            Code::DeadlineExceeded,
-            Origin::Upstream,
-            detail("the service did not answer before the deadline"),
-        ),
+        upstream::Error::DeadlineExceeded(_) => late(),
         upstream::Error::NoEndpoint { .. } | upstream::Error::Unreachable { .. } => Verdict {
             retry_after: Some(Duration::from_secs(1)),
             ..verdict(
@@ -255,7 +262,7 @@ fn upstream(error: &upstream::Error) -> Verdict {
                 StatusCode::SERVICE_UNAVAILABLE,
                 Code::Unavailable,
                 Origin::Upstream,
-                detail("the service behind this route can't be reached at the moment"),
+                "the service behind this route can't be reached at the moment".to_owned(),
             )
         },
         upstream::Error::Status(status) => service(status),
