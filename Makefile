@@ -66,6 +66,9 @@ proto: ## Check the contracts
 
 .PHONY: deps
 deps: ## Check the dependencies: none unused, none banned, known licences and sources
+	@for name in $$(sed -n '/^\[workspace.dependencies\]/,/^\[/s/^\([a-z0-9_-]*\) *=.*/\1/p' Cargo.toml); do \
+	  grep --quiet "^$$name\( *=\|\.workspace\)" */Cargo.toml services/*/Cargo.toml || { echo "Cargo.toml: no member uses $$name"; exit 1; }; \
+	done
 	.ci/tool cargo-machete
 	.ci/tool cargo-deny --locked --all-features check --hide-inclusion-graph bans licenses sources
 
@@ -87,6 +90,7 @@ check-config: ## Check the gateway's configurations, print what the shop exposes
 
 .PHONY: compose-test
 compose-test: ## Bring the shop up in containers, buy something, break something, leave nothing behind
+	@.ci/need curl
 	BUILD_PROFILE=$(BUILD_PROFILE) python3 e2e/tests/compose.py
 
 .PHONY: ci

@@ -6,6 +6,7 @@ It runs under a project name and on ports of its own, and leaves nothing behind,
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -125,8 +126,18 @@ def containers(shop: Shop) -> list[dict]:
     return json.loads(subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True).stdout)
 
 
+def the_readme_is_true(shop: Shop) -> None:
+    """What the README has people paste, pasted."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        lines = "".join(re.findall(r"^```sh\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL))
+    env = shop.env | {"GATEWAY": f"http://127.0.0.1:{shop.port}"}
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", lines], env=env, stdout=subprocess.PIPE, text=True, check=False)
+    must(done.returncode == 0, f"the lines of the README work, but: {done.stdout}")
+    must("ORDER_STATUS_CONFIRMED" in done.stdout, f"the order of the README is confirmed, but: {done.stdout}")
+
+
 def an_order_is_paid(shop: Shop) -> str:
-    """The lines of the README: sign in, look around, order, pay. Answers the order's id."""
+    """The same with an eye on the answers. Answers the order's id."""
     token = shop.login()
     ada = shop.expect(200, "GET", "/api/users/123", token=token)
     must(ada["email"] == "ada@example.com", f"user 123 is ada, but {ada}")
@@ -198,6 +209,7 @@ def play(shop: Shop) -> None:
     step("the images are built", shop.compose, "build")
     step("everything starts", shop.compose, "up", "--detach", "--wait")
     step("everything is up, and may do no more than it needs", everything_is_up, shop)
+    step("the README is true", the_readme_is_true, shop)
     order = step("an order is paid", an_order_is_paid, shop)
     step("the end-to-end tests of any shop pass", any_shop_is_this_shop, shop)
     step("one service down is one service down", one_service_down_is_one_service_down, shop, order)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::authentication::Authenticator;
@@ -38,9 +38,7 @@ pub(crate) struct Pipeline {
     pub(crate) routes: RouteTable<Target>,
     /// Native gRPC: every exposed RPC by its path `/package.Service/Method`.
     pub(crate) methods: HashMap<String, Target>,
-    /// Room 2.
     pub(crate) authenticator: Authenticator,
-    /// Everything that can be called.
     pub(crate) rpcs: Rpcs,
     /// The longest a client waits.
     pub(crate) deadline: Duration,
@@ -48,17 +46,20 @@ pub(crate) struct Pipeline {
     pub(crate) transcoding: Settings,
 }
 
-/// Where a request goes.
+/// Where a request goes: nowhere, when it only asks what the path takes; or to a target, by the route of this name and
+/// with the values of its variables.
 enum Destination<'a> {
-    /// Nowhere: it asks what the path takes.
     Options(Allow),
-    /// To a target, by the route of this name and with the values of its variables.
     Target(&'a Target, Arc<str>, Vec<Cow<'a, str>>),
 }
 
 impl Pipeline {
     /// Answers a request. Failures are answers too.
-    pub(crate) async fn handle(&self, request: Request<Incoming>, journey: &mut Journey) -> Response<Body> {
+    pub(crate) async fn handle(
+        &self,
+        request: Request<Incoming>,
+        journey: &mut Journey,
+    ) -> Response<Body> {
         let dialect = Dialect::of(request.headers());
         match self.run(dialect, request, journey).await {
             Ok(answer) => answer,
@@ -67,7 +68,12 @@ impl Pipeline {
     }
 
     /// Answers with a failure, and notes it in the journey.
-    pub(crate) fn refuse(&self, dialect: Dialect, error: &GatewayError, journey: &mut Journey) -> Response<Body> {
+    pub(crate) fn refuse(
+        &self,
+        dialect: Dialect,
+        error: &GatewayError,
+        journey: &mut Journey,
+    ) -> Response<Body> {
         let verdict = error.verdict();
         journey.code = verdict.code;
         journey.origin = Some(verdict.origin);
@@ -89,14 +95,15 @@ impl Pipeline {
         journey.route = Some(name);
         journey.mark(Step::Route);
 
-        let principal = self.authenticator.authenticate(&parts.headers).await?;
+        let deadline = resilience::deadline(self.deadline, &parts.headers)?;
+        let proof = self.authenticator.authenticate(&parts.headers);
+        let principal = resilience::within(deadline, proof).await??;
         journey.principal = principal.clone();
         journey.mark(Step::Authenticate);
 
         let permit = target.access.admit(&principal)?;
         journey.mark(Step::Admit);
 
-        let deadline = resilience::deadline(self.deadline, &parts.headers)?;
         let metadata = self.metadata(&parts.headers, journey)?;
         let message = target.binding.read(&values, &parts, body, deadline).await?;
         journey.mark(Step::Read);
@@ -110,10 +117,15 @@ impl Pipeline {
         Ok(answer)
     }
 
-    fn find<'a>(&'a self, dialect: Dialect, parts: &'a Parts) -> Result<Destination<'a>, GatewayError> {
+    fn find<'a>(
+        &'a self,
+        dialect: Dialect,
+        parts: &'a Parts,
+    ) -> Result<Destination<'a>, GatewayError> {
         let path = parts.uri.path();
         if dialect == Dialect::Grpc {
-            let target = self.methods.get(path).ok_or(GatewayError::UnknownRpc)?;
+            let target = self.methods.get(path).filter(|_| parts.method == Method::POST);
+            let target = target.ok_or(GatewayError::UnknownRpc)?;
             return Ok(Destination::Target(target, target.rpc.text(), Vec::new()));
         }
         Ok(match self.routes.find(&parts.method, path)? {
@@ -125,7 +137,11 @@ impl Pipeline {
     }
 
     /// What travels beside the message: what the client may send, and the exchange's own ids.
-    fn metadata(&self, headers: &HeaderMap, journey: &Journey) -> Result<HeaderMap, transcoding::Error> {
+    fn metadata(
+        &self,
+        headers: &HeaderMap,
+        journey: &Journey,
+    ) -> Result<HeaderMap, transcoding::Error> {
         let mut metadata = self.transcoding.headers.request_metadata(headers)?;
         metadata.insert("x-request-id", journey.request_id.header());
         metadata.insert("traceparent", journey.trace_parent.clone());

@@ -23,7 +23,11 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// A mistake in the value of the setting at `path`.
-    pub(crate) fn at<T>(value: &Spanned<T>, path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn at<T>(
+        value: &Spanned<T>,
+        path: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         let (line, column) = (value.referenced.line(), value.referenced.column());
         Self { line, column, path: path.into(), message: message.into() }
     }

@@ -1,6 +1,6 @@
 //! Compiles what is exposed: an RPC that has an access line, by every http rule it has and by gRPC.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -164,13 +164,21 @@ impl Compiler<'_> {
         let template = match Template::parse(&rule.template) {
             Ok(template) => template,
             Err(error) => {
-                return self.refuse(id, line, format!("its http rule `{}`: {error}", rule.template));
+                return self.refuse(
+                    id,
+                    line,
+                    format!("its http rule `{}`: {error}", rule.template),
+                );
             }
         };
         let method: MethodPattern = match rule.method.parse() {
             Ok(method) => method,
             Err(error) => {
-                return self.refuse(id, line, format!("its http rule `{}`: {error}", rule.template));
+                return self.refuse(
+                    id,
+                    line,
+                    format!("its http rule `{}`: {error}", rule.template),
+                );
             }
         };
         let variables: Vec<&str> = template.variables().iter().map(Variable::field_path).collect();
@@ -204,18 +212,14 @@ fn target(id: &RpcId, line: &Spanned<Access>, binding: Binding) -> Target {
     Target { rpc: id.clone(), access: line.value.clone(), binding }
 }
 
-/// An RPC of the same name elsewhere, or the RPCs of the same service: what was probably meant.
+/// What was probably meant: the RPCs of this name elsewhere, or else the others of the service.
 fn nearest(id: &RpcId, schema: &Arc<Schema>) -> String {
     let (service, method) = id.as_str().split_once('/').unwrap_or_default();
-    let by_name: BTreeMap<bool, Vec<String>> = schema
-        .methods()
-        .filter(|rpc| rpc.service() == service || rpc.method() == method)
-        .fold(BTreeMap::new(), |mut found, rpc| {
-            found.entry(rpc.method() != method).or_insert_with(Vec::new).push(rpc.name());
-            found
-        });
-    match by_name.into_values().next() {
-        Some(names) => format!("; did you mean {}?", names.join(", ")),
-        None => String::new(),
-    }
+    let names = |matches: &dyn Fn(&RpcType) -> bool| {
+        schema.methods().filter(matches).map(|rpc| rpc.name()).collect::<Vec<_>>().join(", ")
+    };
+    let same_name = names(&|rpc| rpc.method() == method);
+    let meant =
+        if same_name.is_empty() { names(&|rpc| rpc.service() == service) } else { same_name };
+    if meant.is_empty() { meant } else { format!("; did you mean {meant}?") }
 }

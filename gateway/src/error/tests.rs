@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::context::RpcId;
 use crate::resilience::DeadlineExceeded;
 use crate::transcoding::{InvalidField, InvalidFrame, InvalidHeader};
 
@@ -24,7 +23,7 @@ fn check(error: impl Into<GatewayError>, expected: &str) -> Verdict {
 }
 
 fn answered(status: Status) -> GatewayError {
-    call::Error::from(upstream::Error::Status(Box::new(status))).into()
+    upstream::Error::Status(Box::new(status)).into()
 }
 
 /// A status of the transport has a source, as tonic's own have.
@@ -36,7 +35,11 @@ fn broken() -> Box<Status> {
 #[test]
 fn failures_of_the_client_say_what_to_do() {
     use transcoding::Error as T;
-    let insane = GatewayError::Insane { status: StatusCode::BAD_REQUEST, problem: "no host".to_owned(), allow: None };
+    let insane = GatewayError::Insane {
+        status: StatusCode::BAD_REQUEST,
+        problem: "no host".to_owned(),
+        allow: None,
+    };
     check(insane, "- 400 INVALID_ARGUMENT Client");
     check(routing::Error::NotFound, "- 404 NOT_FOUND Client");
     check(GatewayError::UnknownRpc, "- 404 UNIMPLEMENTED Client");
@@ -47,10 +50,17 @@ fn failures_of_the_client_say_what_to_do() {
     check(T::from(InvalidFrame::Length), "invalid-body 400 INVALID_ARGUMENT Client");
     check(T::from(UnreadableBody::TooLarge), "- 413 RESOURCE_EXHAUSTED Client");
     check(T::from(UnreadableBody::TooSlow), "- 408 DEADLINE_EXCEEDED Client");
-    check(T::from(UnreadableBody::Broken("reset".into())), "invalid-body 400 INVALID_ARGUMENT Client");
-    let field = InvalidField { place: "query parameter", name: "size".to_owned(), problem: "is not a number".to_owned() };
+    check(
+        T::from(UnreadableBody::Broken("reset".into())),
+        "invalid-body 400 INVALID_ARGUMENT Client",
+    );
+    let field = InvalidField {
+        place: "query parameter",
+        name: "size".to_owned(),
+        problem: "is not a number".to_owned(),
+    };
     let verdict = check(T::from(field), "invalid-field 400 INVALID_ARGUMENT Client");
-    assert_eq!(verdict.detail, "the query parameter `size` is not a number");
+    assert_eq!(verdict.detail, "the query parameter `size`: is not a number");
     assert!(!verdict.details.is_empty());
     check(Denied::Forbidden, "- 403 PERMISSION_DENIED Client");
 }
@@ -110,9 +120,16 @@ fn every_code_of_a_service_has_its_status() {
 #[test]
 fn what_a_service_says_of_its_insides_stays_inside() {
     for code in [Code::Internal, Code::Unknown, Code::DataLoss] {
-        let error = answered(Status::with_details(code, "SELECT * FROM users", Bytes::from_static(b"\x12\x03sql")));
+        let error = answered(Status::with_details(
+            code,
+            "SELECT * FROM users",
+            Bytes::from_static(b"\x12\x03sql"),
+        ));
         let verdict = error.verdict();
-        assert_eq!((verdict.detail.as_str(), verdict.details.len()), ("the service failed on this request", 0));
+        assert_eq!(
+            (verdict.detail.as_str(), verdict.details.len()),
+            ("the service failed on this request", 0)
+        );
         assert!(error.chain().contains("SELECT * FROM users"), "{}", error.chain());
     }
     let verdict = answered(Status::not_found("no such user")).verdict();
@@ -122,15 +139,25 @@ fn what_a_service_says_of_its_insides_stays_inside() {
 #[test]
 fn an_upstream_that_can_not_answer_is_never_named_to_the_client() {
     use upstream::Error as U;
-    let (upstream, endpoint): (Arc<str>, Arc<str>) = ("user".into(), "http://10.0.0.7:50051".into());
+    let (upstream, endpoint): (Arc<str>, Arc<str>) =
+        ("user".into(), "http://10.0.0.7:50051".into());
     for (error, expected) in [
         (U::DeadlineExceeded(DeadlineExceeded), "- 504 DEADLINE_EXCEEDED Upstream"),
-        (U::NoEndpoint { upstream: Arc::clone(&upstream) }, "upstream-unreachable 503 UNAVAILABLE Upstream"),
-        (U::Unreachable { upstream, endpoint, source: broken() }, "upstream-unreachable 503 UNAVAILABLE Upstream"),
+        (
+            U::NoEndpoint { upstream: Arc::clone(&upstream) },
+            "upstream-unreachable 503 UNAVAILABLE Upstream",
+        ),
+        (
+            U::Unreachable { upstream, endpoint, source: broken() },
+            "upstream-unreachable 503 UNAVAILABLE Upstream",
+        ),
     ] {
-        let error = GatewayError::from(call::Error::from(error));
+        let error = GatewayError::from(error);
         let verdict = check_ref(&error, expected);
-        assert!(!format!("{verdict:?}").contains("10.0.0.7") && !verdict.detail.contains("user"), "{verdict:?}");
+        assert!(
+            !format!("{verdict:?}").contains("10.0.0.7") && !verdict.detail.contains("user"),
+            "{verdict:?}"
+        );
     }
 }
 
@@ -144,7 +171,7 @@ fn check_ref(error: &GatewayError, expected: &str) -> Verdict {
 fn the_log_is_told_each_cause_once() {
     let (upstream, endpoint) = ("user".into(), "http://a:1".into());
     let error = upstream::Error::Unreachable { upstream, endpoint, source: broken() };
-    let chain = GatewayError::from(call::Error::from(error)).chain();
+    let chain = GatewayError::from(error).chain();
     assert_eq!(
         chain,
         "endpoint http://a:1 of upstream `user` could not be reached: UNKNOWN tcp connect error to 10.0.0.7:50051"
@@ -154,8 +181,7 @@ fn the_log_is_told_each_cause_once() {
 #[test]
 fn failures_of_the_gateway_itself_say_nothing() {
     check(GatewayError::Panicked, "- 500 INTERNAL Gateway");
-    let unserved = call::Error::Unserved(RpcId::new("a.B", "C"));
-    let verdict = check(unserved, "- 500 INTERNAL Gateway");
+    let verdict = check(GatewayError::Unserved(RpcId::new("a.B", "C")), "- 500 INTERNAL Gateway");
     assert!(!verdict.detail.contains("a.B/C"));
     check(transcoding::Error::StreamOverRest, "streaming-not-supported 501 UNIMPLEMENTED Gateway");
 }

@@ -109,8 +109,8 @@ pub(crate) fn parse_duration(text: &[u8]) -> Option<(i64, i32)> {
 fn push_fraction(out: &mut Vec<u8>, nanos: u32) {
     let (mut value, len) = match nanos {
         0 => return,
-        _ if nanos % 1_000_000 == 0 => (nanos / 1_000_000, 3),
-        _ if nanos % 1_000 == 0 => (nanos / 1_000, 6),
+        _ if nanos.is_multiple_of(1_000_000) => (nanos / 1_000_000, 3),
+        _ if nanos.is_multiple_of(1_000) => (nanos / 1_000, 6),
         _ => (nanos, 9),
     };
     let mut text = *b".000000000";

@@ -47,11 +47,12 @@ fn map_key(kind: Kind, raw: Option<Raw<'_>>) -> Outcome<MapKey<'_>> {
         (Kind::Bool, Some(Raw::Varint(value))) => MapKey::Bool(value != 0),
         (Kind::Bool, _) => MapKey::Bool(false),
         (Kind::Int32, Some(Raw::Varint(value))) => MapKey::I64(sign32(value).into()),
-        (Kind::Int64, Some(Raw::Varint(value))) => MapKey::I64(value.cast_signed()),
+        (Kind::Int64, Some(Raw::Varint(value))) | (Kind::Sfixed64, Some(Raw::Fixed64(value))) => {
+            MapKey::I64(value.cast_signed())
+        }
         (Kind::Sint32, Some(Raw::Varint(value))) => MapKey::I64(unzigzag32(value).into()),
         (Kind::Sint64, Some(Raw::Varint(value))) => MapKey::I64(unzigzag64(value)),
         (Kind::Sfixed32, Some(Raw::Fixed32(value))) => MapKey::I64(value.cast_signed().into()),
-        (Kind::Sfixed64, Some(Raw::Fixed64(value))) => MapKey::I64(value.cast_signed()),
         (
             Kind::Int32
             | Kind::Int64

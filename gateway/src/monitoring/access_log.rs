@@ -122,15 +122,11 @@ mod tests {
     use crate::context::{CallRecord, Identity, Principal, RequestId, RpcId, Try};
 
     fn journey(path: &str) -> Journey {
-        let trace = ("0af7651916cd43dd8448eb211c80319c".to_owned(), http::HeaderValue::from_static("00"));
+        let trace =
+            ("0af7651916cd43dd8448eb211c80319c".to_owned(), http::HeaderValue::from_static("00"));
         let id = RequestId::accept(&http::HeaderValue::from_static("r-1")).unwrap();
-        let mut journey = Journey::begin(
-            id,
-            trace,
-            [127, 0, 0, 1].into(),
-            Method::GET,
-            path.to_owned(),
-        );
+        let mut journey =
+            Journey::begin(id, trace, [127, 0, 0, 1].into(), Method::GET, path.to_owned());
         journey.status = Some(StatusCode::OK);
         journey.complete = true;
         journey

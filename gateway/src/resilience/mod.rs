@@ -7,6 +7,4 @@ mod config;
 mod timeout;
 
 pub(crate) use config::Config;
-pub(crate) use timeout::{
-    DeadlineExceeded, InvalidTimeout, deadline, timeout_header, within,
-};
+pub(crate) use timeout::{DeadlineExceeded, InvalidTimeout, deadline, timeout_header, within};

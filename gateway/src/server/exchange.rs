@@ -19,6 +19,7 @@ use super::sanity::{self, Insane};
 use crate::context::{Body, BoxError, Journey, RequestId};
 use crate::error::GatewayError;
 use crate::monitoring::{Monitor, trace_parent};
+use crate::routing::METHODS;
 use crate::transcoding::Dialect;
 
 /// Answers one request, whatever happens.
@@ -57,7 +58,7 @@ impl From<Insane> for GatewayError {
         let (status, allow) = match insane {
             Insane::UnknownMethod => (StatusCode::NOT_IMPLEMENTED, None),
             Insane::RefusedMethod => {
-                let methods = sanity::METHODS.each_ref().map(Method::as_str).join(", ");
+                let methods = METHODS.each_ref().map(Method::as_str).join(", ");
                 (StatusCode::METHOD_NOT_ALLOWED, HeaderValue::try_from(methods).ok())
             }
             _ => (StatusCode::BAD_REQUEST, None),

@@ -96,9 +96,13 @@ impl Dialect {
         let mut answer = match self {
             Self::Grpc => grpc::refuse(verdict),
             Self::Rest => {
-                let by_reason = verdict.reason.as_ref().and_then(|reason| settings.status_by_reason.get(reason));
+                let by_reason = verdict
+                    .reason
+                    .as_ref()
+                    .and_then(|reason| settings.status_by_reason.get(reason));
                 let status = *by_reason.unwrap_or(&verdict.status);
-                problem::render(verdict, status, id, &settings.schema, &settings.problem_base).map(full)
+                problem::render(verdict, status, id, &settings.schema, &settings.problem_base)
+                    .map(full)
             }
         };
         answer.headers_mut().extend(settings.headers.response_headers(&verdict.metadata));

@@ -27,7 +27,7 @@ use tonic_reflection::pb::v1::{
 
 const NAME: &str = "product.v1.StockService";
 
-/// Reserving never ends, releasing panics, selling ends when it is told to.
+/// Reserving is not offered, releasing panics, selling ends when it is told to.
 #[derive(Clone, Default)]
 struct Odd {
     selling: Arc<Notify>,
@@ -40,7 +40,7 @@ impl StockService for Odd {
         &self,
         _: Request<ReserveStockRequest>,
     ) -> Result<Response<Reservation>, Status> {
-        std::future::pending().await
+        Err(Status::unimplemented("not here"))
     }
 
     async fn release_stock(
@@ -139,19 +139,6 @@ async fn reflection_lists_what_is_served_here() {
 }
 
 #[tokio::test]
-async fn a_call_ends_at_the_deadline_of_its_caller() {
-    let bench = Bench::start().await;
-    for timeout in ["30m", "3m"] {
-        let mut request = Request::new(ReserveStockRequest::default());
-        request.metadata_mut().insert("grpc-timeout", MetadataValue::from_static(timeout));
-        let late =
-            tokio::time::timeout(Duration::from_secs(10), bench.stock().reserve_stock(request))
-                .await;
-        assert_eq!(late.unwrap().unwrap_err().code(), Code::DeadlineExceeded, "{timeout}");
-    }
-}
-
-#[tokio::test]
 async fn a_panic_is_the_end_of_one_call_only() {
     let bench = Bench::start().await;
     let mut other = bench.stock();
@@ -188,7 +175,8 @@ async fn a_drain_says_so_first_and_lets_calls_end() {
     let address = bench.service.address;
     let stopped = tokio::spawn(bench.service.stop());
     assert_eq!(health.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
-    assert!(health.next().await.is_none());
+    let end = tokio::time::timeout(Duration::from_secs(5), health.next()).await;
+    assert!(end.unwrap().is_none());
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
 
     bench.odd.sell.notify_one();

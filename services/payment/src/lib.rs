@@ -18,7 +18,7 @@ mod paying;
 mod payments;
 mod sweep;
 
-use std::{ffi::OsString, process::ExitCode, time::Duration};
+use std::{ffi::OsString, process::ExitCode, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use proto::payment::v1::{
@@ -27,6 +27,7 @@ use proto::payment::v1::{
     payment_service_server::PaymentServiceServer,
 };
 use service_kit::{About, Boot, BootError, Events, Site, Store, idempotency, store::Migration};
+use tokio::sync::Semaphore;
 
 /// What the service says of itself.
 pub const ABOUT: About = About {
@@ -39,6 +40,8 @@ pub const ABOUT: About = About {
 
 /// How long the mock bank takes for `tok_slow`.
 const SLOWNESS: Duration = Duration::from_secs(3);
+/// How many slow payments it takes at once.
+const SLOW_AT_ONCE: usize = 256;
 const LONGEST_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 const MIGRATIONS: &[Migration] = &[|write, _| {
@@ -74,8 +77,12 @@ pub async fn start(boot: Boot<Args>) -> Result<Site, BootError> {
     let Boot { args, database, clock, shutdown } = boot;
     let store = Store::open(&database, MIGRATIONS, &clock).await?;
     let events = Events::watch(&store, &shutdown);
-    let paying =
-        paying::Paying { store: store.clone(), clock: clock.clone(), slowness: args.slowness };
+    let paying = paying::Paying {
+        store: store.clone(),
+        clock: clock.clone(),
+        slowness: args.slowness,
+        counter: Arc::new(Semaphore::new(SLOW_AT_ONCE)),
+    };
     let opening =
         opening::Opening { store: store.clone(), clock: clock.clone(), lifetime: args.intent_ttl };
     Ok(Site::new()

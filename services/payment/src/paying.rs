@@ -1,5 +1,7 @@
 //! `payment.v1.PaymentService`: takes money for an order once, and gives it back once.
 
+use std::sync::Arc;
+
 use proto::payment::v1::{
     CreatePaymentRequest, GetPaymentRequest, IntentStatus, Payment, PaymentStatus,
     RefundPaymentRequest, payment_service_server::PaymentService,
@@ -11,8 +13,9 @@ use service_kit::{
     idempotency::{self, Begin, Claim},
     ids,
 };
-use tokio::time::Duration;
+use tokio::{sync::Semaphore, time::Duration};
 use tonic::{Code, Request, Response, Status, async_trait};
+use tracing::Instrument as _;
 
 use crate::{intents, method::Method, payments};
 
@@ -24,6 +27,8 @@ pub(crate) struct Paying {
     pub(crate) clock: Clock,
     /// How long the bank takes for a slow method.
     pub(crate) slowness: Duration,
+    /// How many slow payments the bank takes at once.
+    pub(crate) counter: Arc<Semaphore>,
 }
 
 /// A try to pay, after everything about it that needs no database was checked.
@@ -47,8 +52,14 @@ impl PaymentService for Paying {
         let attempt = check(message, caller.require_id()?)?;
         if attempt.method == Method::Slow {
             // The bank does not hear that the client hung up: what was begun ends, and the same key tells how.
+            let busy = |_| Status::unavailable("the bank is busy, try again");
+            let place = Arc::clone(&self.counter).try_acquire_owned().map_err(busy)?;
             let paying = self.clone();
-            let payment = tokio::spawn(async move { paying.pay_slowly(key, attempt).await });
+            let work = async move {
+                let _place = place;
+                paying.pay_slowly(key, attempt).await
+            };
+            let payment = tokio::spawn(work.in_current_span());
             return payment.await.unwrap_or_else(|error| {
                 tracing::error!(%error, "a slow payment ended early");
                 Err(Status::internal("internal error"))

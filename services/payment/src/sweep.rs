@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use service_kit::{Clock, Failure, Shutdown, Store};
-use tokio::time::{MissedTickBehavior, interval};
+use service_kit::{Clock, Failure, Shutdown, Store, sweep};
 
 use crate::intents;
 
@@ -13,13 +12,12 @@ const BATCH: i64 = 100;
 
 /// Sweeps until the service stops.
 pub(crate) async fn expire(store: Store, clock: Clock, shutdown: Shutdown) {
-    let mut tick = interval(EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while shutdown.run_until_cancelled(tick.tick()).await.is_some() {
+    sweep::every(EVERY, &shutdown, || async {
         if let Err(error) = sweep(&store, &clock).await {
             tracing::warn!(%error, "could not expire intents");
         }
-    }
+    })
+    .await;
 }
 
 async fn sweep(store: &Store, clock: &Clock) -> Result<(), Failure> {

@@ -114,7 +114,7 @@ impl JsonError {
     /// Fills in line and column, once the whole text is at hand.
     pub(crate) fn located(mut self, text: &[u8]) -> Self {
         let before = text.get(..self.0.offset).unwrap_or(text);
-        self.0.line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        self.0.line = 1 + memchr::memchr_iter(b'\n', before).count();
         let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
         // Every byte but the continuation bytes begins a character.
         self.0.column = 1 + line.iter().filter(|byte| **byte & 0xc0 != 0x80).count();

@@ -49,6 +49,41 @@ pub(crate) fn integer(number: &[u8]) -> Result<Integer, NotAnInteger> {
     Ok(Integer { negative, magnitude })
 }
 
+/// The length of the number at the start of `text`; 0 when there is none.
+#[inline]
+pub(super) fn number_len(text: &[u8]) -> usize {
+    let digits = |from: usize| {
+        text.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let mut at = usize::from(text.first() == Some(&b'-'));
+    let whole = digits(at);
+    if whole == 0 || (whole > 1 && text.get(at) == Some(&b'0')) {
+        return 0;
+    }
+    at += whole;
+    if text.get(at) == Some(&b'.') {
+        let fraction = digits(at + 1);
+        if fraction == 0 {
+            return 0;
+        }
+        at += 1 + fraction;
+    }
+    if let Some(b'e' | b'E') = text.get(at) {
+        let sign = usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
+        let exponent = digits(at + 1 + sign);
+        if exponent == 0 {
+            return 0;
+        }
+        at += 1 + sign + exponent;
+    }
+    at
+}
+
+/// Whether all of `text` is one number in JSON's grammar.
+pub(crate) fn is_number(text: &[u8]) -> bool {
+    !text.is_empty() && number_len(text) == text.len()
+}
+
 /// With fraction, exponent or more digits: the digits are taken together and the point is moved.
 fn long_integer(negative: bool, number: &[u8]) -> Result<Integer, NotAnInteger> {
     let exponent_at =

@@ -1,12 +1,8 @@
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
 use super::error::{JsonError, Parsed};
-use super::scanner::{Quoted, is_number};
-use super::{Integer, NotAnInteger, Reader, Written, integer};
+use super::{Integer, NotAnInteger, Quoted, Reader, Written, integer, is_number};
+use crate::message::base_64::decode_base64;
 use crate::message::nearest::nearest;
 use crate::message::schema::{EnumId, Kind};
 use crate::message::wire::{close, open, push_varint, zigzag32, zigzag64};
@@ -142,57 +138,6 @@ impl<'t> Reader<'_, 't, '_> {
         push_varint(self.out, i64::from(number).cast_unsigned());
         Ok(Written::Yes)
     }
-
-    fn float<F: Float>(&mut self, first: u8) -> Parsed<F> {
-        let at = self.text.position();
-        let text = match first {
-            b'-' | b'0'..=b'9' => Cow::Borrowed(self.text.number()?),
-            b'"' => self.text.string()?.characters()?,
-            _ => return Err(self.text.unexpected(F::EXPECTED)),
-        };
-        match &*text {
-            b"NaN" => return Ok(F::NAN),
-            b"Infinity" => return Ok(F::INFINITY),
-            b"-Infinity" => return Ok(F::NEG_INFINITY),
-            _ => {}
-        }
-        std::str::from_utf8(&text)
-            .ok()
-            .filter(|digits| is_number(digits.as_bytes()))
-            .and_then(|digits| digits.parse::<F>().ok())
-            .filter(|value| value.is_finite())
-            .ok_or_else(|| {
-                let found = if first == b'"' { "the string" } else { "the number" };
-                JsonError::new(at, found, F::EXPECTED).quoting(&text)
-            })
-    }
-
-    /// A map's key, which JSON always writes as a string.
-    pub(super) fn map_key(&mut self, kind: Kind, key: &Quoted<'_>) -> Parsed {
-        if kind == Kind::String {
-            return self.push_string(key);
-        }
-        let text = key.characters()?;
-        match (kind, &*text) {
-            (Kind::Bool, b"true") => self.out.push(1),
-            (Kind::Bool, b"false") => self.out.push(0),
-            (Kind::Bool, _) => {
-                return Err(
-                    JsonError::new(key.at, "the key", "\"true\" or \"false\"").quoting(key.raw)
-                );
-            }
-            (_, number) => {
-                let valid = is_number(number)
-                    && integer(number).is_ok_and(|value| push_integer(self.out, kind, value));
-                if !valid {
-                    return Err(
-                        JsonError::new(key.at, "the key", integer_range(kind)).quoting(key.raw)
-                    );
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Appends the integer as its kind writes it. False when it is out of the kind's range.
@@ -266,59 +211,4 @@ fn expected_names(table: &crate::message::schema::EnumTable, found: &[u8]) -> St
         sentence.push_str("?)");
     }
     sentence
-}
-
-/// What `float` and `double` have in common.
-pub(super) trait Float: std::str::FromStr {
-    const NAN: Self;
-    const INFINITY: Self;
-    const NEG_INFINITY: Self;
-    const EXPECTED: &'static str;
-    fn is_finite(&self) -> bool;
-}
-
-impl Float for f32 {
-    const NAN: Self = Self::NAN;
-    const INFINITY: Self = Self::INFINITY;
-    const NEG_INFINITY: Self = Self::NEG_INFINITY;
-    const EXPECTED: &'static str =
-        "a number that fits a float, \"NaN\", \"Infinity\" or \"-Infinity\"";
-    fn is_finite(&self) -> bool {
-        Self::is_finite(*self)
-    }
-}
-
-impl Float for f64 {
-    const NAN: Self = Self::NAN;
-    const INFINITY: Self = Self::INFINITY;
-    const NEG_INFINITY: Self = Self::NEG_INFINITY;
-    const EXPECTED: &'static str =
-        "a number that fits a double, \"NaN\", \"Infinity\" or \"-Infinity\"";
-    fn is_finite(&self) -> bool {
-        Self::is_finite(*self)
-    }
-}
-
-/// Appends the bytes of base64 in either alphabet, padded or not. False when it is none.
-pub(in crate::message) fn decode_base64(text: &[u8], out: &mut Vec<u8>) -> bool {
-    const fn engine(alphabet: &Alphabet) -> GeneralPurpose {
-        // The last character may carry bits that no byte takes, as other protobuf parsers allow.
-        let config = GeneralPurposeConfig::new()
-            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-            .with_decode_allow_trailing_bits(true);
-        GeneralPurpose::new(alphabet, config)
-    }
-    const STANDARD_ENGINE: GeneralPurpose = engine(&STANDARD);
-    const URL_SAFE_ENGINE: GeneralPurpose = engine(&URL_SAFE);
-    let is_url_safe = memchr::memchr2(b'-', b'_', text).is_some();
-    let engine = if is_url_safe { &URL_SAFE_ENGINE } else { &STANDARD_ENGINE };
-    let start = out.len();
-    out.resize(start + text.len().div_ceil(4) * 3, 0);
-    match engine.decode_slice(text, out.get_mut(start..).unwrap_or_default()) {
-        Ok(len) => {
-            out.truncate(start + len);
-            true
-        }
-        Err(_) => false,
-    }
 }

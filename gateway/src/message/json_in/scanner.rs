@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::error::{JsonError, Parsed};
+use super::number::number_len;
 use super::unescape::unescape;
 use crate::message::wire::MAX_DEPTH;
 
@@ -303,41 +304,6 @@ fn plain_prefix(text: &[u8]) -> usize {
         len += 8;
     }
     len + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count()
-}
-
-/// The length of the number at the start of `text`; 0 when there is none.
-#[inline]
-fn number_len(text: &[u8]) -> usize {
-    let digits = |from: usize| {
-        text.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
-    };
-    let mut at = usize::from(text.first() == Some(&b'-'));
-    let whole = digits(at);
-    if whole == 0 || (whole > 1 && text.get(at) == Some(&b'0')) {
-        return 0;
-    }
-    at += whole;
-    if text.get(at) == Some(&b'.') {
-        let fraction = digits(at + 1);
-        if fraction == 0 {
-            return 0;
-        }
-        at += 1 + fraction;
-    }
-    if let Some(b'e' | b'E') = text.get(at) {
-        let sign = usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
-        let exponent = digits(at + 1 + sign);
-        if exponent == 0 {
-            return 0;
-        }
-        at += 1 + sign + exponent;
-    }
-    at
-}
-
-/// Whether all of `text` is one number in JSON's grammar.
-pub(in crate::message) fn is_number(text: &[u8]) -> bool {
-    !text.is_empty() && number_len(text) == text.len()
 }
 
 fn check_escapes(string: &Quoted<'_>) -> Parsed {

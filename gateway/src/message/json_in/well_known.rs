@@ -159,3 +159,89 @@ fn refuse_duplicates(keys: Vec<Quoted<'_>>) -> Parsed {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::message::json_in::tests::{accepts, error, refuses};
+
+    #[test]
+    fn well_known_types_have_their_own_form() {
+        let same = |text: &str| accepts("sink.v1.WellKnown", text, text);
+        same(
+            r#"{"timestamp":"2026-11-24T09:30:00.120Z","duration":"-1.500s","fieldMask":"a,bC.dE"}"#,
+        );
+        same(r#"{"empty":{},"struct":{"a":[1.0,{"b":null}],"c":"d"},"listValue":[true,false,[]]}"#);
+        same(
+            r#"{"doubleValue":0.0,"floatValue":"NaN","int64Value":"0","uint64Value":"1","int32Value":-1}"#,
+        );
+        same(r#"{"uint32Value":1,"boolValue":false,"stringValue":"","bytesValue":"AA=="}"#);
+        same(r#"{"any":{"@type":"type.googleapis.com/sink.v1.Tree","name":"a","left":{}}}"#);
+        same(r#"{"any":{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1s"}}"#);
+        same(
+            r#"{"any":{"@type":"x/google.protobuf.Any","value":{"@type":"x/google.protobuf.Empty"}}}"#,
+        );
+        same(r#"{"any":{},"value":"a"}"#);
+        same(r#"{"duration":"0s","fieldMask":"","struct":{},"listValue":[]}"#);
+        accepts(
+            "sink.v1.WellKnown",
+            r#"{"any": {"value": {"a": 1}, "@type": "x/google.protobuf.Value"}}"#,
+            r#"{"any":{"@type":"x/google.protobuf.Value","value":{"a":1.0}}}"#,
+        );
+        accepts(
+            "sink.v1.WellKnown",
+            r#"{"any": {"name": "a", "\u0040type": "x/sink.v1.Tree", "left": {}}}"#,
+            r#"{"any":{"@type":"x/sink.v1.Tree","name":"a","left":{}}}"#,
+        );
+        accepts(
+            "sink.v1.WellKnown",
+            r#"{"any": {"@type": "x/google.protobuf.Empty", "value": {}}}"#,
+            r#"{"any":{"@type":"x/google.protobuf.Empty"}}"#,
+        );
+        accepts(
+            "sink.v1.WellKnown",
+            r#"{"value": 1e2, "int64Value": 12, "doubleValue": "1"}"#,
+            r#"{"value":100.0,"doubleValue":1.0,"int64Value":"12"}"#,
+        );
+        refuses(
+            "sink.v1.WellKnown",
+            r#"{"timestamp": "yesterday"}"#,
+            "timestamp: found the string `yesterday`, expected an RFC 3339 time such as \"2026-11-24T09:30:00Z\", from year 1 to 9999 (line 1, column 15)",
+        );
+        refuses(
+            "sink.v1.WellKnown",
+            r#"{"any": {"@type": "x/no.Such"}}"#,
+            "any.@type: found the unknown type `x/no.Such`, expected the URL of a known type, such as type.googleapis.com/package.Message (line 1, column 19)",
+        );
+        for text in [
+            r#"{"timestamp": 1}"#,
+            r#"{"duration": "1"}"#,
+            r#"{"fieldMask": "a_b"}"#,
+            r#"{"fieldMask": "a,,b"}"#,
+            r#"{"fieldMask": ["a"]}"#,
+            r#"{"empty": {"a": 1}}"#,
+            r#"{"empty": []}"#,
+            r#"{"struct": []}"#,
+            r#"{"struct": {"a": 1, "a": 2}}"#,
+            r#"{"struct": {"a": 1, "\u0061": 2}}"#,
+            r#"{"value": 1e400}"#,
+            r#"{"value": NaN}"#,
+            r#"{"listValue": {}}"#,
+            r#"{"int32Value": {"value": 1}}"#,
+            r#"{"int32Value": 2147483648}"#,
+            r#"{"any": {"@type": "sink.v1.Tree"}}"#,
+            r#"{"any": {"@type": ""}}"#,
+            r#"{"any": {"@type": 1}}"#,
+            r#"{"any": {"name": "a"}}"#,
+            r#"{"any": {"@type": "x/sink.v1.Tree", "@type": "x/sink.v1.Tree"}}"#,
+            r#"{"any": {"@type": "x/sink.v1.Tree", "nam": ""}}"#,
+            r#"{"any": {"@type": "x/google.protobuf.Duration"}}"#,
+            r#"{"any": {"@type": "x/google.protobuf.Duration", "value": "1s", "value": "1s"}}"#,
+            r#"{"any": {"@type": "x/google.protobuf.Duration", "value": "1s", "x": 1}}"#,
+            r#"{"any": []}"#,
+            r#"{"any": "x"}"#,
+            r#"{"any": {"@type": "x/google.protobuf.Empty", "value": 1}}"#,
+        ] {
+            error("sink.v1.WellKnown", text.as_bytes());
+        }
+    }
+}

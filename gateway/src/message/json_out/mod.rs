@@ -14,7 +14,9 @@ use std::ops::Range;
 use self::scalar::push_map_key;
 pub(crate) use self::string::push_json_string;
 use super::schema::{FieldTable, Kind, MessageId, MessageTable, Schema, Shape, Special};
-use super::wire::{Fault, MAX_DEPTH, Occurrence, Outcome, Raw, elements, joined, read_level};
+use super::wire::{
+    Fault, MAX_DEPTH, Occurrence, Outcome, Raw, elements, joined, read_field, read_level,
+};
 
 /// How messages are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub(super) fn message(
     schema: &Schema,
     id: MessageId,
     wire: &[u8],
-    options: &JsonOut,
+    options: JsonOut,
     out: &mut Vec<u8>,
 ) -> Outcome {
     out.reserve(wire.len() * 2);
@@ -43,27 +45,25 @@ pub(super) fn field(
     id: MessageId,
     index: u16,
     wire: &[u8],
-    options: &JsonOut,
+    options: JsonOut,
     out: &mut Vec<u8>,
 ) -> Outcome {
     let table = schema.message_table(id);
     let field = &table.fields[usize::from(index)];
-    let mut found = Vec::with_capacity(64);
-    read_level(schema, table, wire, &mut found)?;
-    let start = found.partition_point(|occurrence| occurrence.field < index);
-    let end = found.partition_point(|occurrence| occurrence.field <= index);
+    let mut found = read_field(schema, table, index, wire)?;
     let mut writer = Writer { schema, options, out, depth: 0 };
-    if start < end {
-        writer.field_value(field, start..end, &mut found)
-    } else {
+    if found.is_empty() {
         writer.absent(field)
+    } else {
+        let all = 0..found.len();
+        writer.field_value(field, all, &mut found)
     }
     .map_err(|error| error.in_field(&field.json_name))
 }
 
 struct Writer<'s, 'o> {
     schema: &'s Schema,
-    options: &'s JsonOut,
+    options: JsonOut,
     out: &'o mut Vec<u8>,
     depth: u32,
 }
@@ -192,7 +192,7 @@ impl<'s> Writer<'s, '_> {
                 kind => self.scalar(kind, scratch[at.end - 1].raw),
             },
             Shape::Repeated { .. } => self.list(field, at, scratch),
-            Shape::Map { key, entry } => self.map(key, field.kind, entry, at, scratch),
+            Shape::Map { key, entry } => self.map(key, field.kind, entry, &scratch[at]),
         }
     }
 
@@ -229,19 +229,18 @@ impl<'s> Writer<'s, '_> {
 
     /// Of entries with the same key the last one counts. They are written in the order of their keys,
     /// because their order on the wire means nothing and differs from call to call.
-    fn map<'a>(
+    fn map(
         &mut self,
         key_kind: Kind,
         kind: Kind,
         entry: MessageId,
-        at: Range<usize>,
-        scratch: &mut Vec<Occurrence<'a>>,
+        found: &[Occurrence<'_>],
     ) -> Outcome {
         if self.depth >= MAX_DEPTH {
             return Err(Fault::TooDeep.into());
         }
         self.depth += 1;
-        let entries = super::map::entries(self.schema, key_kind, entry, &scratch[at])?;
+        let entries = super::map::entries(self.schema, key_kind, entry, found)?;
         let start = self.out.len();
         for (key, values) in &entries {
             self.out.push(b',');

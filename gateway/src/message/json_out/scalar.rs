@@ -1,8 +1,6 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::Writer;
 use super::string::push_wire_string;
+use crate::message::base_64::push_base64;
 use crate::message::map::MapKey;
 use crate::message::schema::{EnumId, FieldTable, Kind, Special};
 use crate::message::value::Value;
@@ -18,9 +16,10 @@ impl<'s> Writer<'s, '_> {
             (Kind::Int32, Raw::Varint(value)) => push_signed(self.out, sign32(value).into()),
             (Kind::Sint32, Raw::Varint(value)) => push_signed(self.out, unzigzag32(value).into()),
             (Kind::Uint32, Raw::Varint(value)) => push_digits(self.out, value & 0xffff_ffff),
-            (Kind::Int64, Raw::Varint(value)) => self.quoted_signed(value.cast_signed()),
+            (Kind::Int64, Raw::Varint(value)) | (Kind::Sfixed64, Raw::Fixed64(value)) => {
+                self.quoted_signed(value.cast_signed());
+            }
             (Kind::Sint64, Raw::Varint(value)) => self.quoted_signed(unzigzag64(value)),
-            (Kind::Sfixed64, Raw::Fixed64(value)) => self.quoted_signed(value.cast_signed()),
             (Kind::Uint64, Raw::Varint(value)) | (Kind::Fixed64, Raw::Fixed64(value)) => {
                 self.out.push(b'"');
                 push_digits(self.out, value);
@@ -28,7 +27,7 @@ impl<'s> Writer<'s, '_> {
             }
             (Kind::Fixed32, Raw::Fixed32(value)) => push_digits(self.out, value.into()),
             (Kind::Sfixed32, Raw::Fixed32(value)) => {
-                push_signed(self.out, value.cast_signed().into())
+                push_signed(self.out, value.cast_signed().into());
             }
             (Kind::Bool, Raw::Varint(value)) => push_bool(self.out, value != 0),
             (Kind::Enum(id), Raw::Varint(value)) => self.enum_value(id, sign32(value)),
@@ -82,7 +81,7 @@ impl<'s> Writer<'s, '_> {
             }
             Some(Value::U64(value)) => push_digits(self.out, *value),
             Some(Value::F64(value)) if field.kind == Kind::Float => {
-                push_f32(self.out, narrow(*value))
+                push_f32(self.out, narrow(*value));
             }
             Some(Value::F64(value)) => push_f64(self.out, *value),
             Some(Value::Str(value)) => super::push_json_string(self.out, value),
@@ -197,13 +196,4 @@ fn push_not_finite(out: &mut Vec<u8>, value: f64) {
     } else {
         b"\"-Infinity\""
     });
-}
-
-pub(super) fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.push(b'"');
-    let start = out.len();
-    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    // The room is exactly what the encoding takes.
-    let _ = STANDARD.encode_slice(bytes, &mut out[start..]);
-    out.push(b'"');
 }

@@ -1,5 +1,7 @@
 //! The messages that the tests of this room read and write: every kind in every place.
 
+pub(super) mod messy;
+
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 

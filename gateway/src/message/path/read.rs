@@ -7,7 +7,7 @@ use crate::message::map::{self, MapKey};
 use crate::message::schema::{Field, FieldTable, Kind, Schema, Shape};
 use crate::message::value::Value;
 use crate::message::wire::{
-    Fault, Occurrence, Outcome, Raw, WireError, elements, joined, read_level, sign32, unzigzag32,
+    Fault, Occurrence, Outcome, Raw, WireError, elements, joined, read_field, sign32, unzigzag32,
     unzigzag64,
 };
 
@@ -83,12 +83,9 @@ fn collect<'a>(steps: &'a [Field], wire: &'a [u8], values: &mut Vec<Value<'a>>) 
     }
 }
 
-/// What counts of the field in the message, everything else having been read too.
 fn occurrences<'a>(field: &Field, wire: &'a [u8]) -> Outcome<Vec<Occurrence<'a>>> {
-    let mut found = Vec::with_capacity(16);
-    read_level(field.parent().schema(), field.parent().table(), wire, &mut found)?;
-    found.retain(|occurrence| occurrence.field == field.index());
-    Ok(found)
+    let message = field.parent();
+    Ok(read_field(message.schema(), message.table(), field.index(), wire)?)
 }
 
 fn collect_leaf<'a>(

@@ -36,17 +36,17 @@ fn a_path_that_names_nothing_says_so() {
 
 #[test]
 fn reads_values_and_defaults() {
-    let bytes = wire(
-        "sink.v1.All",
-        r#"{"scalars": {"aBool": true, "anInt64": -5, "aUint32": 7, "aDouble": 1.5, "aString": "a", "aBytes": "AQ==", "aColor": 2},
-            "tree": {"left": {"name": "x"}}, "maps": {"byInt32": {"2": 3, "1": 4}}, "lists": {"anInt32": [1, 2]}}"#,
-    );
     #[track_caller]
     fn check(bytes: &[u8], text: &str, expected: &Value<'_>, present: bool) {
         let path = path("sink.v1.All", text);
         assert_eq!(&path.read(bytes).unwrap(), expected, "{text}");
         assert_eq!(path.find(bytes).unwrap().is_some(), present, "{text}");
     }
+    let bytes = wire(
+        "sink.v1.All",
+        r#"{"scalars": {"aBool": true, "anInt64": -5, "aUint32": 7, "aDouble": 1.5, "aString": "a", "aBytes": "AQ==", "aColor": 2},
+            "tree": {"left": {"name": "x"}}, "maps": {"byInt32": {"2": 3, "1": 4}}, "lists": {"anInt32": [1, 2]}}"#,
+    );
     let check =
         |text: &str, expected: Value<'_>, present: bool| check(&bytes, text, &expected, present);
     check("scalars.a_bool", Value::Bool(true), true);

@@ -1,9 +1,9 @@
 //! From the text of a path variable or query parameter to wire bytes.
 
-use super::{FieldPath, PathError};
+use super::{Fault, FieldPath, PathError};
+use crate::message::base_64::decode_base64;
 use crate::message::json_in::{
-    Integer, decode_base64, integer, integer_range, is_number, push_field_mask, push_integer,
-    push_moment,
+    Integer, integer, integer_range, is_number, push_field_mask, push_integer, push_moment,
 };
 use crate::message::schema::{EnumTable, Field, FieldTable, Kind, Schema, Shape, Special, Tag};
 use crate::message::wire::{close, open, push_varint};
@@ -49,7 +49,7 @@ impl std::error::Error for TextError {}
 impl TextPath {
     /// Checks that the field can be given as text (`google.api.http`: repeated messages and maps can't).
     pub fn new(path: FieldPath) -> Result<Self, PathError> {
-        let refuse = |reason: String| PathError::NotText { path: path.as_str().to_owned(), reason };
+        let refuse = |reason: String| Fault::NotText(reason).of(path.as_str());
         let leaf = path.leaf();
         let way = path.fields().len() - 1;
         if let Some(list) =
@@ -158,11 +158,14 @@ fn encode_value(
             close(out, start);
             Ok(())
         }
-        Kind::Bool => match text {
-            "true" => Ok(out.push(1)),
-            "false" => Ok(out.push(0)),
-            _ => Err("true or false".to_owned()),
-        },
+        Kind::Bool => {
+            out.push(match text {
+                "true" => 1,
+                "false" => 0,
+                _ => return Err("true or false".to_owned()),
+            });
+            Ok(())
+        }
         Kind::Enum(id) => {
             let table = schema.enum_table(id);
             let number = enum_number(table, text).ok_or_else(|| expected_enum(table))?;

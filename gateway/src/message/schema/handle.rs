@@ -51,7 +51,7 @@ impl MessageType {
         options: &JsonIn,
         out: &mut Vec<u8>,
     ) -> Result<(), JsonError> {
-        json_in::message(&self.schema, self.id, json, options, out)
+        json_in::message(&self.schema, self.id, json, *options, out)
     }
 
     /// Appends to `out` the JSON form of the message that `wire` encodes (proto3 JSON mapping).
@@ -62,7 +62,7 @@ impl MessageType {
         options: &JsonOut,
         out: &mut Vec<u8>,
     ) -> Result<(), WireError> {
-        json_out::message(&self.schema, self.id, wire, options, out)
+        json_out::message(&self.schema, self.id, wire, *options, out)
     }
 
     pub(crate) fn table(&self) -> &MessageTable {
@@ -164,7 +164,7 @@ impl Field {
         options: &JsonIn,
         out: &mut Vec<u8>,
     ) -> Result<(), JsonError> {
-        json_in::field(&self.message.schema, self.table(), json, options, out)
+        json_in::field(&self.message.schema, self.table(), json, *options, out)
     }
 
     /// Appends to `out` the JSON of this field's value (`response_body: "field"`), `wire` being the
@@ -176,7 +176,7 @@ impl Field {
         options: &JsonOut,
         out: &mut Vec<u8>,
     ) -> Result<(), WireError> {
-        json_out::field(&self.message.schema, self.message.id, self.index, wire, options, out)
+        json_out::field(&self.message.schema, self.message.id, self.index, wire, *options, out)
     }
 
     pub(crate) fn table(&self) -> &FieldTable {

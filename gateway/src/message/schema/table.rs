@@ -118,7 +118,7 @@ impl Tag {
         Self { bytes, len }
     }
 
-    pub(crate) fn push(&self, out: &mut Vec<u8>) {
+    pub(crate) fn push(self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.bytes[..usize::from(self.len)]);
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Cursor, Fault, WireType, sign32};
-use crate::message::schema::{FieldTable, Kind, MessageTable, Schema};
+use crate::message::schema::{FieldTable, Kind, MessageTable, Schema, Shape};
 
 /// A field's value as it stands on the wire.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +34,33 @@ pub(crate) fn read_level<'a>(
     wire: &'a [u8],
     found: &mut Vec<Occurrence<'a>>,
 ) -> Result<(), Fault> {
+    scan(schema, table, wire, found, |_, _| true)
+}
+
+/// The same for one field alone: everything is read, and only what counts of this field is kept.
+pub(crate) fn read_field<'a>(
+    schema: &Schema,
+    table: &MessageTable,
+    wanted: u16,
+    wire: &'a [u8],
+) -> Result<Vec<Occurrence<'a>>, Fault> {
+    let oneof = table.fields.get(usize::from(wanted)).and_then(|field| field.oneof);
+    let mut found = Vec::with_capacity(4);
+    scan(schema, table, wire, &mut found, |index, field| {
+        index == wanted || (oneof.is_some() && field.oneof == oneof)
+    })?;
+    found.retain(|occurrence| occurrence.field == wanted);
+    Ok(found)
+}
+
+#[inline]
+fn scan<'a>(
+    schema: &Schema,
+    table: &MessageTable,
+    wire: &'a [u8],
+    found: &mut Vec<Occurrence<'a>>,
+    keep: impl Fn(u16, &FieldTable) -> bool,
+) -> Result<(), Fault> {
     let base = found.len();
     let mut cursor = Cursor::new(wire);
     let mut ordered = true;
@@ -58,7 +85,15 @@ pub(crate) fn read_level<'a>(
             WireType::Len => Raw::Bytes(cursor.bytes()?),
             WireType::StartGroup | WireType::EndGroup => return Err(Fault::Group),
         };
-        if is_unknown_enum(schema, field, raw) {
+        if !keep(index, field) || is_unknown_enum(schema, field, raw) {
+            continue;
+        }
+        // Kept for each repetition, a value of two bytes would fill sixteen times the memory.
+        if let Some(last) = found.get_mut(base..).and_then(<[_]>::last_mut)
+            && last.field == index
+            && let Some(both) = in_one(field, last.raw, raw)
+        {
+            last.raw = both;
             continue;
         }
         if let Some(oneof) = field.oneof {
@@ -78,6 +113,17 @@ pub(crate) fn read_level<'a>(
         level.sort_by_key(|occurrence| occurrence.field);
     }
     Ok(())
+}
+
+/// The one value that stands for two neighbours, if there is one.
+#[inline]
+fn in_one<'a>(field: &FieldTable, earlier: Raw<'a>, later: Raw<'a>) -> Option<Raw<'a>> {
+    match (field.shape, field.kind) {
+        (Shape::Repeated { .. } | Shape::Map { .. }, _) => None,
+        (Shape::Singular { .. }, Kind::Message(_)) if later == Raw::Bytes(&[]) => Some(earlier),
+        (Shape::Singular { .. }, Kind::Message(_)) if earlier != Raw::Bytes(&[]) => None,
+        (Shape::Singular { .. }, _) => Some(later),
+    }
 }
 
 /// A closed enum's unknown number is kept by parsers as an unknown field, so it is no value.

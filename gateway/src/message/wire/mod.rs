@@ -12,7 +12,7 @@ mod write;
 pub(crate) use self::cursor::{Cursor, WireType, sign32, unzigzag32, unzigzag64};
 pub use self::error::WireError;
 pub(crate) use self::error::{Fault, Outcome};
-pub(crate) use self::level::{Occurrence, Raw, elements, joined, read_level};
+pub(crate) use self::level::{Occurrence, Raw, elements, joined, read_field, read_level};
 pub(crate) use self::write::{close, open, push_varint, zigzag32, zigzag64};
 
 /// How deep messages may nest, map entries counted: the limit that protobuf's own parsers share.

@@ -282,7 +282,7 @@ fn asks_each_template_for_the_method() {
             "POST /d/e",
             "GET /d/*",
             "PUT /d/**",
-            "LINK /d/f",
+            "PATCH /d/f",
         ],
         &[
             ("HEAD /a", "HEAD /a"),
@@ -297,7 +297,7 @@ fn asks_each_template_for_the_method() {
             ("HEAD /d/e", "GET /d/*"),
             ("PUT /d/e", "PUT /d/**"),
             ("DELETE /d/e", "405 GET, HEAD, OPTIONS, POST, PUT"),
-            ("OPTIONS /d/f", "204 GET, HEAD, LINK, OPTIONS, PUT"),
+            ("OPTIONS /d/f", "204 GET, HEAD, OPTIONS, PATCH, PUT"),
             ("DELETE /d/g/h", "405 OPTIONS, PUT"),
             ("get /a", "405 GET, HEAD, OPTIONS"),
         ],

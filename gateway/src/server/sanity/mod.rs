@@ -13,16 +13,7 @@ mod tests;
 use http::request::Parts;
 use http::{Method, Version};
 
-/// The methods that are let in, sorted: the value of `Allow` when another one is refused.
-pub(crate) static METHODS: [Method; 7] = [
-    Method::DELETE,
-    Method::GET,
-    Method::HEAD,
-    Method::OPTIONS,
-    Method::PATCH,
-    Method::POST,
-    Method::PUT,
-];
+use crate::routing::METHODS;
 
 /// Why a request is refused: 501 for an unknown method, 405 for a refused one, else 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]

@@ -38,7 +38,8 @@ fn rpc(name: &str) -> RpcType {
         }
     }
     let mut compiler = protox::Compiler::with_file_resolver(Text);
-    let set = compiler.include_imports(true).open_file("t.proto").unwrap().encode_file_descriptor_set();
+    let set =
+        compiler.include_imports(true).open_file("t.proto").unwrap().encode_file_descriptor_set();
     Schema::load(&set).unwrap().method(&format!("t.S/{name}")).unwrap()
 }
 
@@ -51,7 +52,10 @@ fn binding(name: &str) -> RestBinding {
 
 /// The request's message as JSON, or what is wrong with the request.
 fn read(name: &str, id: &str, query: &str, body: &str) -> Result<String, String> {
-    let request = Request::get(format!("/x?{query}")).header("content-type", "application/json").body(()).unwrap();
+    let request = Request::get(format!("/x?{query}"))
+        .header("content-type", "application/json")
+        .body(())
+        .unwrap();
     let binding = binding(name);
     let wire = binding
         .read(&[Cow::Borrowed(id)], &request.into_parts().0, body.as_bytes())
@@ -88,8 +92,8 @@ fn without_a_body_every_unbound_field_is_a_query_parameter() {
     refuses("Get", "1", "nmae=x", "", "did you mean `name`?");
     refuses("Get", "1", "size=1.5", "", "the query parameter `size`");
     refuses("Get", "1", "size", "", "the query parameter `size`");
-    refuses("Get", "1", "name=a&name=b", "", "`name` is given twice");
-    refuses("Get", "1", "inner.name=a&inner.name=b", "", "`inner.name` is given twice");
+    refuses("Get", "1", "name=a&name=b", "", "`name`: given twice");
+    refuses("Get", "1", "inner.name=a&inner.name=b", "", "`inner.name`: given twice");
     refuses("Get", "1", "notes=a", "", "is a map");
     refuses("Get", "1", "inner=a", "", "is a message");
     refuses("Get", "1", "", "{}", "this route takes no body");
@@ -106,7 +110,13 @@ fn with_the_whole_body_there_is_no_query() {
 
 #[test]
 fn with_one_field_as_body_the_rest_is_query() {
-    reads("Patch", "1", "mask=name,size&page=2", r#"{"name":"x"}"#, r#"{"item":{"id":"1","name":"x"},"page":2,"mask":"name,size"}"#);
+    reads(
+        "Patch",
+        "1",
+        "mask=name,size&page=2",
+        r#"{"name":"x"}"#,
+        r#"{"item":{"id":"1","name":"x"},"page":2,"mask":"name,size"}"#,
+    );
     refuses("Patch", "1", "item.name=x", "{}", "`item` is the body");
     refuses("Patch", "1", "items.name=x", "{}", "the query parameter `items.name`");
 }
@@ -115,9 +125,15 @@ fn with_one_field_as_body_the_rest_is_query() {
 fn the_path_wins_only_over_silence() {
     reads("Put", "1", "", r#"{"id":"1"}"#, r#"{"id":"1"}"#);
     reads("Put", "1", "", r#"{"id":""}"#, r#"{"id":"1"}"#);
-    refuses("Put", "1", "", r#"{"id":"2"}"#, "the path variable `id` has another value in the body or the query");
-    refuses("Get", "1", "id=2", "", "the path variable `id` has another value");
-    refuses("Patch", "1", "", r#"{"id":"2"}"#, "the path variable `item.id` has another value");
+    refuses(
+        "Put",
+        "1",
+        "",
+        r#"{"id":"2"}"#,
+        "the path variable `id`: it has another value in the body or the query",
+    );
+    refuses("Get", "1", "id=2", "", "the path variable `id`: it has another value");
+    refuses("Patch", "1", "", r#"{"id":"2"}"#, "the path variable `item.id`: it has another value");
     reads("Patch", "1", "", r#"{"id":"1"}"#, r#"{"item":{"id":"1"}}"#);
 }
 
@@ -133,7 +149,14 @@ fn only_json_in_utf8_is_taken_as_a_body() {
         binding.read(&[Cow::Borrowed("1")], &parts, b"{}").is_ok()
     };
     assert!(taken(&["application/json"]) && taken(&["Application/JSON; charset=\"UTF-8\""]));
-    for wrong in [&[][..], &["text/json"], &["application/json; charset=utf-16"], &["application/json", "application/json"], &["application/x-www-form-urlencoded"], &["application/jsonx"]] {
+    for wrong in [
+        &[][..],
+        &["text/json"],
+        &["application/json; charset=utf-16"],
+        &["application/json", "application/json"],
+        &["application/x-www-form-urlencoded"],
+        &["application/jsonx"],
+    ] {
         assert!(!taken(wrong), "{wrong:?}");
     }
 }
@@ -151,11 +174,18 @@ fn answers_with_the_field_that_the_rule_names() {
 
 #[test]
 fn an_http_body_is_answered_as_it_is() {
-    let answer = |wire: &'static [u8]| binding("Raw").render(&Bytes::from_static(wire), HeaderMap::new());
+    let answer =
+        |wire: &'static [u8]| binding("Raw").render(&Bytes::from_static(wire), HeaderMap::new());
     let image = answer(b"\x0a\x09image/svg\x12\x03<a>").unwrap();
-    assert_eq!((&image.headers()["content-type"], &image.headers()["x-content-type-options"]), (&"image/svg".parse().unwrap(), &"nosniff".parse().unwrap()));
+    assert_eq!(
+        (&image.headers()["content-type"], &image.headers()["x-content-type-options"]),
+        (&"image/svg".parse().unwrap(), &"nosniff".parse().unwrap())
+    );
     assert_eq!(image.into_body(), "<a>");
-    assert_eq!(answer(b"\x0a\x03a\nb").unwrap().headers()["content-type"], "application/octet-stream");
+    assert_eq!(
+        answer(b"\x0a\x03a\nb").unwrap().headers()["content-type"],
+        "application/octet-stream"
+    );
     assert!(answer(b"\x0a\x09ima").is_err());
 }
 
@@ -171,11 +201,16 @@ fn refuses_rules_that_the_types_do_not_bear() {
         };
         RestBinding::compile(&rule, &rpc, variables).unwrap_err().join("; ")
     };
-    let all = mistakes("/{nix}/{item.tags}/{item}/{item.id.x}/{items.id}", "boy", "rest", &["nix", "item.tags", "item", "item.id.x", "items.id"]);
+    let all = mistakes(
+        "/{nix}/{item.tags}/{item}/{item.id.x}/{items.id}",
+        "boy",
+        "rest",
+        &["nix", "item.tags", "item", "item.id.x", "items.id"],
+    );
     for expected in [
         "t.Request has no field `nix`",
-        "the variable `item.tags` is a repeated field",
-        "`item` can't be given as text: it is a message",
+        "the variable `item.tags`: it is a repeated field",
+        "`item`: it can't be given as text: it is a message",
         "`item.id.x`: `id` holds no message",
         "body: t.Request has no field `boy`",
         "response_body: t.Request has no field `rest`",

@@ -40,7 +40,6 @@ fn read<A: Args>(
 ) -> Result<Options<A>, clap::Error> {
     let command = Command::new(about.name)
         .version(about.version)
-        .about(format!("The shop's {} service.", about.name))
         .arg(
             Arg::new("address")
                 .long("address")
@@ -62,7 +61,8 @@ fn read<A: Args>(
         .arg(Arg::new("probe").long("probe").action(ArgAction::SetTrue).help(
             "Ask the service at the address for its health: exit 0 when it serves, 1 otherwise",
         ));
-    let mut command = A::augment_args(command);
+    // Last, because the documentation of `A` would be taken for the program's.
+    let mut command = A::augment_args(command).about(format!("The shop's {} service", about.name));
     let matches = command.try_get_matches_from_mut(arguments)?;
     let missing = || clap::Error::new(ErrorKind::MissingRequiredArgument);
     Ok(Options {

@@ -24,8 +24,10 @@ async fn value(store: &Store) -> i64 {
         .unwrap()
 }
 
+/// Reads and then writes what it read, as the business does.
 fn increment(transaction: &Transaction<'_>) -> Result<(), Failure> {
-    transaction.execute("UPDATE counter SET value = value + 1", [])?;
+    let value: i64 = transaction.query_row("SELECT value FROM counter", [], |row| row.get(0))?;
+    transaction.execute("UPDATE counter SET value = ?1", [value + 1])?;
     Ok(())
 }
 

@@ -4,8 +4,9 @@ use proto::order::v1::OrderStatus;
 
 use crate::bed::{Bed, Fault, Gate, Rpc, Service, create, until};
 
-const HELD: [(&str, fn(Gate) -> Fault); 2] =
-    [("before", Fault::HeldBefore), ("after", Fault::HeldAfter)];
+type Held = (&'static str, fn(Gate) -> Fault);
+
+const HELD: [Held; 2] = [("before", Fault::HeldBefore), ("after", Fault::HeldAfter)];
 
 /// Kills the service when a call of this kind waits at the gate, and starts it again.
 async fn crash(bed: &Bed, service: Service, gate: &Gate) -> Service {

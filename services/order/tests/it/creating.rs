@@ -150,7 +150,7 @@ async fn a_peer_that_hangs_costs_no_more_than_the_callers_time() {
         loop {
             match service.create("123", "k-1", &[("p-1", 1)]).await {
                 Err(status) if status.code() == Code::Aborted => {
-                    tokio::time::sleep(Duration::from_millis(5)).await
+                    tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 answer => return answer.unwrap().into_inner(),
             }

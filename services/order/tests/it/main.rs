@@ -7,5 +7,6 @@ mod cancelling;
 mod crashes;
 mod creating;
 mod paying;
+mod process;
 mod reading;
 mod sweeping;

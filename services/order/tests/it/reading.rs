@@ -141,7 +141,9 @@ async fn watch(
 /// Everything until the stream ends by itself.
 async fn all(changes: tonic::Streaming<WatchOrderResponse>) -> Vec<WatchOrderResponse> {
     let read = changes.map(Result::unwrap).collect();
-    tokio::time::timeout(Duration::from_secs(5), read).await.expect("the stream did not end")
+    tokio::time::timeout(Duration::from_secs(5), read)
+        .await
+        .unwrap_or_else(|_| panic!("the stream did not end"))
 }
 
 fn statuses(told: &[WatchOrderResponse]) -> Vec<OrderStatus> {

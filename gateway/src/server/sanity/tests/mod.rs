@@ -186,7 +186,6 @@ fn lets_seven_methods_in() {
     for method in &METHODS {
         assert_eq!(check(&head(method.as_str(), "/a", &["gw"])), Ok(()), "{method}");
     }
-    assert!(METHODS.is_sorted());
     for method in ["CONNECT", "TRACE"] {
         assert_eq!(check(&head(method, "/a", &["gw"])), Err(Insane::RefusedMethod), "{method}");
     }

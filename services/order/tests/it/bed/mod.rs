@@ -41,6 +41,11 @@ impl Service {
         self.end();
     }
 
+    /// One that runs somewhere else.
+    pub(crate) fn elsewhere(channel: Channel) -> Self {
+        Self { channel, runtime: None }
+    }
+
     fn end(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -103,6 +108,11 @@ impl Bed {
             .spawn(async { Running::start(order::start(boot).await.unwrap(), shutdown).await });
         let channel = connect(&started.await.unwrap().unwrap().url());
         Service { channel, runtime: Some(runtime) }
+    }
+
+    /// The file of the order service.
+    pub(crate) fn order_database(&self) -> String {
+        self.folder.path().join("order.db").to_str().unwrap().to_owned()
     }
 
     /// Lets calendar time pass.

@@ -43,7 +43,12 @@ const NEVER: [(&str, &str); 7] = [
 ];
 
 /// And these must be true when the shop has come to rest.
-const AT_REST: [(&str, &str); 4] = [
+const AT_REST: [(&str, &str); 5] = [
+    (
+        "every end of an intent was heard, and written down as heard",
+        "SELECT subject FROM payment.events JOIN payment.intents ON order_id = subject WHERE status <> 'OPEN'
+            GROUP BY subject HAVING max(sequence) > (SELECT coalesce(max(sequence), 0) FROM followed)",
+    ),
     ("no order is unfinished", "SELECT id FROM orders WHERE step NOT IN ('WAIT', 'DONE')"),
     (
         "a confirmed order's stock is sold",
