@@ -1,9 +1,13 @@
 use prost::Message as _;
 use prost_types::field_descriptor_proto::Type;
-use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet};
+use prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
+    OneofDescriptorProto,
+};
 
 use super::{Idempotency, Kind, Schema, SchemaError, Shape};
 use crate::message::kitchen_sink::{compile, message, sink};
+use crate::message::{JsonIn, JsonOut};
 
 #[test]
 fn knows_messages_fields_and_rpcs() {
@@ -129,4 +133,49 @@ fn refuses_what_it_can_not_serve_with_a_sentence() {
     );
     assert!(matches!(Schema::load(b"\xff\xff"), Err(SchemaError::Decode(_))));
     assert!(matches!(Schema::load(b""), Err(SchemaError::Empty)));
+}
+
+#[test]
+fn a_message_may_have_hundreds_of_fields() {
+    let fields = (1..=300).map(|number| FieldDescriptorProto {
+        name: Some(format!("f{number}")),
+        number: Some(number * 3),
+        r#type: Some(Type::Int32.into()),
+        oneof_index: (number > 298).then_some(0),
+        ..Default::default()
+    });
+    let file = FileDescriptorProto {
+        name: Some("wide.proto".to_owned()),
+        syntax: Some("proto3".to_owned()),
+        message_type: vec![DescriptorProto {
+            name: Some("Wide".to_owned()),
+            field: fields.collect(),
+            oneof_decl: vec![OneofDescriptorProto {
+                name: Some("last".to_owned()),
+                ..Default::default()
+            }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let schema = Schema::load(&FileDescriptorSet { file: vec![file] }.encode_to_vec()).unwrap();
+    let wide = schema.message("Wide").unwrap();
+    let read = |json: &str| {
+        let mut wire = Vec::new();
+        let mut again = Vec::new();
+        wide.json_to_wire(json.as_bytes(), &JsonIn::default(), &mut wire)
+            .map_err(|error| error.reason())?;
+        wide.wire_to_json(&wire, &JsonOut::default(), &mut again).unwrap();
+        Ok::<_, String>(String::from_utf8(again).unwrap())
+    };
+    let members: Vec<String> = (1..=299).map(|number| format!("\"f{number}\":{number}")).collect();
+    let all = format!("{{{}}}", members.join(","));
+    assert_eq!(read(&all), Ok(all.clone()));
+    let reversed = members.iter().rev().cloned().collect::<Vec<_>>().join(" , ");
+    assert_eq!(read(&format!("{{{reversed}}}")), Ok(all));
+    for number in [1, 127, 128, 129, 192, 250, 298] {
+        let twice = format!("{{\"f{number}\":1,\"f2\":1,\"f{number}\":1}}");
+        assert!(read(&twice).unwrap_err().contains("a second time"), "{twice}");
+    }
+    assert!(read(r#"{"f299":1,"f300":1}"#).unwrap_err().contains("oneof last"));
 }
