@@ -1,3 +1,8 @@
+use std::sync::LazyLock;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
 use prost::Message as _;
 use prost_types::field_descriptor_proto::Type;
 use prost_types::{
@@ -179,3 +184,20 @@ fn a_message_may_have_hundreds_of_fields() {
     }
     assert!(read(r#"{"f299":1,"f300":1}"#).unwrap_err().contains("oneof last"));
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_broken_descriptor_set_never_panics(hits in vec((any::<Index>(), any::<u8>()), 1..4)) {
+        let mut bytes = ENCODED.clone();
+        for (place, byte) in hits {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        let _ = Schema::load(&bytes);
+    }
+}
+
+static ENCODED: LazyLock<Vec<u8>> =
+    LazyLock::new(|| compile(&["sink.proto", "old.proto"], "src/message/kitchen_sink"));
