@@ -190,7 +190,7 @@ async fn issuers() {
     ])
     .await;
     check("authorization:", &issuers("{ issuer: a, audience: b, jwks: c }"), &[
-        "6:28: authentication: missing field `algorithm`",
+        "6:55: authentication: missing field `algorithm`",
     ])
     .await;
     check("authorization:", "authentication: { issuer: [] }\nauthorization:", &[

@@ -111,7 +111,7 @@ async fn rules_that_do_not_fit_their_messages_are_refused() {
         ("get: \"/a/{inner.none}\"", "inner.none"),
         ("get: \"/a/{inner}\"", "it is a message, a.M"),
         ("get: \"/a/{labels}\"", "it is a map"),
-        ("get: \"/a/{tags}\"", "the variable `tags` is a repeated field, which a path can't hold"),
+        ("get: \"/a/{tags}\"", "the variable `tags`: it is a repeated field, which a path can't hold"),
         ("post: \"/a\" body: \"none\"", "body: a.M has no field `none`"),
         ("post: \"/a\" body: \"inner.id\"", "body: a.M has no field `inner.id`"),
         ("get: \"/a\" response_body: \"none\"", "response_body: a.M has no field `none`"),

@@ -289,7 +289,7 @@ async fn services_that_do_not_answer() {
         title: "Gateway Timeout",
         code: "DEADLINE_EXCEEDED",
         origin: "upstream",
-        detail: "did not answer before the deadline",
+        detail: "no answer before the deadline",
     };
     let gone = Upstream::content().await.url();
     let latch = Latch::default();
