@@ -52,6 +52,8 @@ listener: { address: "127.0.0.1:0" }
 admin: { address: "127.0.0.1:0" }
 upstreams:
   kitchen: { services: [kitchen.v1.Kitchen], endpoints: ["http://127.0.0.1:1"] }
+authentication:
+  issuers: [{ issuer: a, audience: b, algorithm: ES256, jwks: "http://127.0.0.1:1/" }]
 authorization:
   access:
     kitchen.v1.Kitchen/GetDish: public

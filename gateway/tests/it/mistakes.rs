@@ -140,6 +140,12 @@ async fn access_lines() {
         "9:5: (file): duplicate mapping key: kitchen.v1.Cellar/GetWine",
     ])
     .await;
+    for nobody in ["authenticated", "role:cook"] {
+        check(": public", &format!(": {nobody}"), &[
+            "8:32: authorization.access.kitchen.v1.Cellar/GetWine: nobody could be admitted: no issuer is trusted, add one to authentication.issuers",
+        ])
+        .await;
+    }
     check(": public", ": public\n    GetWine: public", &[
         "9:14: authorization.access.GetWine: `GetWine` is not an RPC; write package.Service/Method",
     ])
@@ -249,12 +255,12 @@ async fn rooms() {
 
 #[tokio::test]
 async fn variables() {
-    check("127.0.0.1:0", "127.0.0.1:${NO_SUCH}", &[
-        "2:33: (file): the environment variable NO_SUCH is not set: set it or write ${NO_SUCH:-default}",
+    check("127.0.0.1:0", "127.0.0.1:0${NO_SUCH}", &[
+        "2:34: (file): the environment variable NO_SUCH is not set: set it or write ${NO_SUCH:-default}",
     ])
     .await;
-    check("127.0.0.1:0", "127.0.0.1:${A B}", &[
-        "2:33: (file): `A B` is not the name of an environment variable",
+    check("127.0.0.1:0", "127.0.0.1:0${A B}", &[
+        "2:34: (file): `A B` is not the name of an environment variable",
     ])
     .await;
     for fine in ["127.0.0.1:${PORT}", "127.0.0.1:${NO_SUCH:-0}", "127.0.0.1:${PORT:-nonsense}"] {
@@ -269,7 +275,7 @@ async fn all_mistakes_are_told_together() {
         .replace("http://127.0.0.1:1", "tcp://127.0.0.1:1")
         .replace("\"127.0.0.1:0\"", "\"nowhere\"")
         .replace(": public", ": private")
-        .replace("authorization:", "transcoding: { problem_base: \"a b\" }\nauthorization:");
+        .replace("authorization:", "transcoding: { problem_base: \"a b\" }\nresilience: { deadline: 5 }\nauthorization:");
     let exit = check_text(&text).await;
     let places: Vec<&str> =
         exit.errors.lines().map(|line| line.split(": ").nth(1).unwrap()).collect();
@@ -278,6 +284,7 @@ async fn all_mistakes_are_told_together() {
         "admin.address",
         "upstreams.cellar.endpoints",
         "transcoding.problem_base",
+        "resilience",
         "authorization.access.kitchen.v1.Cellar/GetWine",
     ];
     assert_eq!((places.as_slice(), exit.code), (expected.as_slice(), Some(78)), "{}", exit.errors);

@@ -206,7 +206,11 @@ async fn head_is_get_without_a_body() {
 #[tokio::test]
 async fn options_tells_what_a_path_takes() {
     let kitchen = Upstream::content().await;
-    let gate = Gate::start(|config| config.kitchen(&kitchen).access("GetDish", "role:cook")).await;
+    let issuer = Issuer::of(&Key::new("k1")).await;
+    let gate = Gate::start(|config| {
+        config.kitchen(&kitchen).issuer(&issuer).access("GetDish", "role:cook")
+    })
+    .await;
     for (path, status, allow) in [
         ("/v1/dishes", 204, "GET, HEAD, OPTIONS, POST"),
         ("/v1/dishes/soup", 204, "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),

@@ -10,7 +10,8 @@ const REFUSED: &str = "the configuration was not taken over";
 #[tokio::test]
 async fn what_is_added_is_there_and_what_is_taken_away_is_gone() {
     let (kitchen, cellar) = (Upstream::content().await, Upstream::content().await);
-    let mut gate = Gate::before(&kitchen).await;
+    let issuer = Issuer::of(&Key::new("k1")).await;
+    let mut gate = Gate::start(|config| config.kitchen(&kitchen).issuer(&issuer)).await;
     gate.get("/v1/dishes/soup").await.is(200);
     gate.get("/v1/wines/red").await.is(404);
     gate.rewrite(|config| {
@@ -84,7 +85,9 @@ async fn keys_and_connections_outlive_a_reload_and_trust_does_not() {
     }
     assert_eq!(issuer.asked(), 1);
     // The token was verified and remembered; who no longer trusts its issuer does not take it.
-    gate.rewrite(|config| config.no_issuers());
+    let mut other = Issuer::of(&key).await;
+    "https://other.example".clone_into(&mut other.name);
+    gate.rewrite(|config| config.no_issuers().issuer(&other));
     assert!(gate.hang_up().await.contains(TAKEN));
     assert_eq!(status(&gate).await, 401);
 }

@@ -121,7 +121,8 @@ async fn rules_that_do_not_fit_their_messages_are_refused() {
         ("get: \"/a//b\"", "a segment is empty"),
         ("get: \"/a/../b\"", "no path with a dot segment"),
         ("get: \"/a/{id}/{id}\"", "`id` stands here for the second time"),
-        ("custom { kind: \"A B\" path: \"/a\" }", "`A B` is not an HTTP method"),
+        ("custom { kind: \"A B\" path: \"/a\" }", "`A B` is not a method that the gateway lets in"),
+        ("custom { kind: \"LINK\" path: \"/a\" }", "`LINK` is not a method that the gateway lets in"),
     ] {
         let set = service(&[("One(M) returns (M)", rule)]);
         check(&set, "a.A", &["a.A/One"], &["7:14: authorization.access.a.A/One: its http rule `", complaint])
