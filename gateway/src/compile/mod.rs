@@ -61,8 +61,14 @@ impl Warmth {
 
 /// Compiles a configuration, borrowing from memory what has not changed. Needs a runtime; connects to nothing.
 pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, Vec<Problem>> {
-    let schema = schema(config).map_err(|problem| vec![problem])?;
-    let mut problems = Vec::new();
+    let mut problems = config.mistakes.clone();
+    let schema = match schema(config) {
+        Ok(schema) => schema,
+        Err(problem) => {
+            problems.push(problem);
+            return Err(problems);
+        }
+    };
 
     check_address("listener.address", &config.listener.address, &mut problems);
     check_address("admin.address", &config.admin.address, &mut problems);
@@ -105,8 +111,10 @@ fn schema(config: &Config) -> Result<Arc<Schema>, Problem> {
 fn check_address(path: &str, written: &Spanned<String>, problems: &mut Vec<Problem>) {
     let parts = written.value.rsplit_once(':');
     if !parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
-        let message =
-            format!("`{}` is not an address: write HOST:PORT, such as 127.0.0.1:8080", written.value);
+        let message = format!(
+            "`{}` is not an address: write HOST:PORT, such as 127.0.0.1:8080",
+            written.value
+        );
         problems.push(Problem::at(written, path, message));
     }
 }

@@ -20,6 +20,8 @@ use crate::{
 /// A whole configuration file.
 #[derive(Debug)]
 pub(crate) struct Config {
+    /// What could not be read; the section then stands as if it were left out. It can't run, but the rest can be checked.
+    pub(crate) mistakes: Vec<Problem>,
     /// The folder of the file, at which relative paths start.
     pub(crate) folder: PathBuf,
     /// What the services can do.
@@ -108,10 +110,8 @@ impl Config {
         else {
             return Err(problems);
         };
-        if !problems.is_empty() {
-            return Err(problems);
-        }
         Ok(Self {
+            mistakes: problems,
             folder,
             schema,
             listener,

@@ -108,7 +108,9 @@ fn problem(path: &str, error: &Error) -> Problem {
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
     // What it advises is meant for programmers.
     let advice = [", set DuplicateKeyPolicy", "; use Option<"];
-    let message =
-        advice.iter().find_map(|advice| message.split_once(advice)).map_or(message, |(said, _)| said);
+    let message = advice
+        .iter()
+        .find_map(|advice| message.split_once(advice))
+        .map_or(message, |(said, _)| said);
     Problem { line, column, path: path.to_owned(), message: message.to_owned() }
 }

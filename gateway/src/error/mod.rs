@@ -7,17 +7,17 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, WWW_AUTHENTICATE};
+use http::header::{ALLOW, InvalidHeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use thiserror::Error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::authorization::Denied;
-use crate::context::{Origin, Verdict, code_name};
+use crate::context::{Origin, RpcId, Verdict, code_name};
 use crate::resilience::{DeadlineExceeded, InvalidTimeout};
 use crate::transcoding::UnreadableBody;
-use crate::{authentication, call, routing, transcoding, upstream};
+use crate::{authentication, routing, transcoding, upstream};
 
 /// Why a request failed.
 #[derive(Debug, Error)]
@@ -53,9 +53,15 @@ pub(crate) enum GatewayError {
     /// Room 7.
     #[error(transparent)]
     Transcoding(#[from] transcoding::Error),
-    /// The call.
+    /// The configuration does not say where this RPC is served.
+    #[error("no upstream serves {0}")]
+    Unserved(RpcId),
+    /// What is known about the principal can't be written as metadata.
+    #[error("the principal can't be told to the service")]
+    Unspeakable(#[source] InvalidHeaderValue),
+    /// The upstream call.
     #[error(transparent)]
-    Call(#[from] call::Error),
+    Upstream(#[from] upstream::Error),
     /// The code of the gateway failed.
     #[error("the gateway failed on this request")]
     Panicked,
@@ -109,17 +115,15 @@ impl GatewayError {
             }
             Self::Transcoding(error) => self.transcoding(error),
             Self::DeadlineExceeded(_) => late(),
-            Self::Call(call::Error::Upstream(error)) => upstream(error),
-            Self::Call(call::Error::Unserved(_) | call::Error::Unspeakable(_)) | Self::Panicked => {
-                verdict(
-                    None,
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    Code::Internal,
-                    Origin::Gateway,
-                    "the gateway failed on this request; its log says why under the request id"
-                        .to_owned(),
-                )
-            }
+            Self::Upstream(error) => upstream(error),
+            Self::Unserved(_) | Self::Unspeakable(_) | Self::Panicked => verdict(
+                None,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Code::Internal,
+                Origin::Gateway,
+                "the gateway failed on this request; its log says why under the request id"
+                    .to_owned(),
+            ),
         }
     }
 

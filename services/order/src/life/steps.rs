@@ -14,7 +14,10 @@ use proto::{
     },
 };
 use service_kit::{Caller, Cents, Clock, Failure, Store, Violations, errors::not_found};
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Duration, timeout},
+};
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
@@ -23,6 +26,9 @@ use crate::{
     orders::{self, Record},
     peers::{self, Peer, ask, is_refusal},
 };
+
+/// How long a reader waits for the payment service, when it does not answer at once.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Sees orders through. Clones share everything.
 #[derive(Clone, Debug)]
@@ -75,6 +81,22 @@ impl Life {
     pub(crate) async fn make(&self, id: &str, change: Move) -> Result<Record, Stuck> {
         let (id, now) = (id.to_owned(), self.clock.now());
         Ok(self.store.write(move |write| orders::make(write, &id, &change, now)).await?)
+    }
+
+    /// Asks the payment service what became of an order that waits for it, so that who has just paid reads it confirmed.
+    /// Without an answer the order is as it was; what became of it is [heard](crate::follow) a moment later anyway.
+    pub(crate) async fn look(&self, order: Record, caller: &Caller) -> Record {
+        if order.step != Step::Wait {
+            return order;
+        }
+        match timeout(LOOK, self.open(&order, caller)).await {
+            Ok(Ok(change @ (Move::Paid(_) | Move::Closed(_)))) => {
+                let moved = self.make(&order.id, change).await;
+                self.due.notify_one();
+                moved.unwrap_or(order)
+            }
+            Ok(_) | Err(_) => order,
+        }
     }
 
     async fn read(&self, id: &str) -> Result<Record, Stuck> {
