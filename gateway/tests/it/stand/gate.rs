@@ -80,6 +80,15 @@ impl Gate {
         serde_json::from_str(&lines[0]).unwrap()
     }
 
+    /// Waits for access-log lines that fit.
+    pub(crate) async fn lines_that(
+        &self,
+        count: usize,
+        fits: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
+        self.lines.lines_that("lines of the access log", count, fits).await
+    }
+
     /// Every line of the access log so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.lines()
