@@ -30,6 +30,13 @@ impl Log {
             .collect()
     }
 
+    /// The last lines.
+    pub fn end(&self, count: usize) -> String {
+        let text = self.text();
+        let lines: Vec<&str> = text.lines().collect();
+        lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n")
+    }
+
     /// The last line that says something; empty when there is none.
     pub fn last_line(&self) -> String {
         self.text()

@@ -98,6 +98,11 @@ impl Part {
         self.signal(Signal::CONT);
     }
 
+    /// Tells it to read its configuration again (SIGHUP).
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&self, signal: Signal) {
         if let Some(child) = self.child().as_ref() {
             // A failure means that it is gone already; whoever waits for it learns that from `ended`.

@@ -13,6 +13,9 @@ use crate::part::Part;
 use crate::role::{Ports, Role};
 use crate::wait::until;
 
+/// How much of its log a part that ended is quoted with: all mistakes of a configuration, not a whole day.
+const LINES_TOLD: usize = 20;
+
 /// Why a part can't be used.
 #[derive(Debug, Error)]
 pub enum NotReady {
@@ -25,14 +28,14 @@ pub enum NotReady {
         source: std::io::Error,
     },
     /// It ended instead of starting.
-    #[error("{part} ended at once ({status}) and said: {last_line}")]
+    #[error("{part} ended at once ({status}) and said:\n{said}")]
     Ended {
         /// The part.
         part: &'static str,
         /// How it ended.
         status: ExitStatus,
-        /// The last line of its log.
-        last_line: String,
+        /// The end of its log.
+        said: String,
     },
     /// It runs, but does not answer.
     #[error("{part} was not ready after {patience:?}; the last thing it said was: {last_line}")]
@@ -58,7 +61,7 @@ pub async fn wait(
             return Some(Err(NotReady::Ended {
                 part: part.name(),
                 status,
-                last_line: part.log().last_line(),
+                said: part.log().end(LINES_TOLD),
             }));
         }
         is_ready(role, ports).await.then_some(Ok(()))

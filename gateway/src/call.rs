@@ -7,25 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
-use thiserror::Error;
 
 use crate::authorization::Permit;
 use crate::context::{Call, CallRecord, Principal, Reply, RpcId};
-use crate::upstream::{self, Method, Upstream};
-
-/// Why an RPC brought no answer.
-#[derive(Debug, Error)]
-pub(crate) enum Error {
-    /// The configuration does not say where this RPC is served.
-    #[error("no upstream serves {0}")]
-    Unserved(RpcId),
-    /// What is known about the principal can't be written as metadata.
-    #[error("the principal can't be told to the service")]
-    Unspeakable(#[source] http::header::InvalidHeaderValue),
-    /// The upstream call failed.
-    #[error(transparent)]
-    Upstream(#[from] upstream::Error),
-}
+use crate::error::GatewayError;
+use crate::upstream::{Method, Upstream};
 
 /// Every RPC that can be called, and where it is served.
 #[derive(Debug, Default)]
@@ -45,10 +31,10 @@ impl Rpcs {
         _admitted: Permit,
         call: Call,
         record: &mut CallRecord,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Reply, GatewayError> {
         let Call { rpc, message, principal, deadline, mut metadata } = call;
-        let (upstream, method) = self.targets.get(&rpc).ok_or(Error::Unserved(rpc))?;
-        introduce(&principal, &mut metadata).map_err(Error::Unspeakable)?;
+        let (upstream, method) = self.targets.get(&rpc).ok_or(GatewayError::Unserved(rpc))?;
+        introduce(&principal, &mut metadata).map_err(GatewayError::Unspeakable)?;
         Ok(upstream.call(method, message, metadata, deadline, record).await?)
     }
 }

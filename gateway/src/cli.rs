@@ -60,7 +60,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return fail(&format!("the runtime can't be started: {error}")),
     };
     runtime.block_on(async {
-        if arguments.probe {
+        if arguments.probe && config.mistakes.is_empty() {
             return probe(&config).await;
         }
         let mut memory = Memory::default();

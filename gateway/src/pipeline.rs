@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::authentication::Authenticator;
@@ -38,9 +38,7 @@ pub(crate) struct Pipeline {
     pub(crate) routes: RouteTable<Target>,
     /// Native gRPC: every exposed RPC by its path `/package.Service/Method`.
     pub(crate) methods: HashMap<String, Target>,
-    /// Room 2.
     pub(crate) authenticator: Authenticator,
-    /// Everything that can be called.
     pub(crate) rpcs: Rpcs,
     /// The longest a client waits.
     pub(crate) deadline: Duration,
@@ -48,11 +46,10 @@ pub(crate) struct Pipeline {
     pub(crate) transcoding: Settings,
 }
 
-/// Where a request goes.
+/// Where a request goes: nowhere, when it only asks what the path takes; or to a target, by the route of this name and
+/// with the values of its variables.
 enum Destination<'a> {
-    /// Nowhere: it asks what the path takes.
     Options(Allow),
-    /// To a target, by the route of this name and with the values of its variables.
     Target(&'a Target, Arc<str>, Vec<Cow<'a, str>>),
 }
 
@@ -98,14 +95,15 @@ impl Pipeline {
         journey.route = Some(name);
         journey.mark(Step::Route);
 
-        let principal = self.authenticator.authenticate(&parts.headers).await?;
+        let deadline = resilience::deadline(self.deadline, &parts.headers)?;
+        let proof = self.authenticator.authenticate(&parts.headers);
+        let principal = resilience::within(deadline, proof).await??;
         journey.principal = principal.clone();
         journey.mark(Step::Authenticate);
 
         let permit = target.access.admit(&principal)?;
         journey.mark(Step::Admit);
 
-        let deadline = resilience::deadline(self.deadline, &parts.headers)?;
         let metadata = self.metadata(&parts.headers, journey)?;
         let message = target.binding.read(&values, &parts, body, deadline).await?;
         journey.mark(Step::Read);
@@ -126,7 +124,8 @@ impl Pipeline {
     ) -> Result<Destination<'a>, GatewayError> {
         let path = parts.uri.path();
         if dialect == Dialect::Grpc {
-            let target = self.methods.get(path).ok_or(GatewayError::UnknownRpc)?;
+            let target = self.methods.get(path).filter(|_| parts.method == Method::POST);
+            let target = target.ok_or(GatewayError::UnknownRpc)?;
             return Ok(Destination::Target(target, target.rpc.text(), Vec::new()));
         }
         Ok(match self.routes.find(&parts.method, path)? {

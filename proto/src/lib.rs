@@ -15,6 +15,7 @@ pub use contracts::*;
 mod contracts {
     #![expect(
         missing_docs,
+        rustdoc::invalid_html_tags,
         unused_qualifications,
         clippy::allow_attributes,
         clippy::clone_on_ref_ptr,

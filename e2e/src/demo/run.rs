@@ -37,7 +37,7 @@ impl Run {
     pub(super) async fn main(self) -> ExitCode {
         match self.prepare() {
             Ok(fleet) => {
-                let code = attend(&fleet).await;
+                let code = self.attend(&fleet).await;
                 say("Closing: the gateway first, then the services.");
                 fleet.stop().await;
                 say("Closed.");
@@ -63,33 +63,33 @@ impl Run {
             std::env::current_exe().map_err(|error| format!("can't find myself: {error}"))?;
         Ok(Fleet::new(&program, ports, &folder, &self.config))
     }
-}
 
-/// Opens the shop and stays until somebody closes it (success) or a part dies (failure).
-async fn attend(fleet: &Fleet) -> ExitCode {
-    let work = async {
-        say("Opening the shop: user, product (twice), payment, order, gateway ...");
-        let start = async {
-            fleet.start(&Role::SERVICES).await?;
-            fleet.start(&[Role::Gateway]).await
-        };
-        if let Err(error) = start.await {
-            return fail(&error.to_string());
-        }
-        say(&welcome(fleet.ports()));
-        loop {
-            if let Some((part, status)) = fleet.ended() {
-                let (name, last) = (part.name(), part.log().last_line());
-                return fail(&format!(
-                    "{name} ended by itself ({status}); the last line of its log: {last}"
-                ));
+    /// Opens the shop and stays until somebody closes it (success) or a part dies (failure).
+    async fn attend(&self, fleet: &Fleet) -> ExitCode {
+        let work = async {
+            say("Opening the shop: user, product (twice), payment, order, gateway ...");
+            let start = async {
+                fleet.start(&Role::SERVICES).await?;
+                fleet.start(&[Role::Gateway]).await
+            };
+            if let Err(error) = start.await {
+                return fail(&error.to_string());
             }
-            sleep(LOOK).await;
+            say(&welcome(fleet.ports(), &self.folder));
+            loop {
+                if let Some((part, status)) = fleet.ended() {
+                    let (name, last) = (part.name(), part.log().last_line());
+                    return fail(&format!(
+                        "{name} ended by itself ({status}); the last line of its log: {last}"
+                    ));
+                }
+                sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            code = work => code,
+            () = asked_to_stop() => ExitCode::SUCCESS,
         }
-    };
-    tokio::select! {
-        code = work => code,
-        () = asked_to_stop() => ExitCode::SUCCESS,
     }
 }
 
@@ -144,8 +144,9 @@ fn make_folder(folder: &Path, fresh: bool) -> io::Result<PathBuf> {
 }
 
 /// What a person needs to know once everything runs: where, who, and lines to paste.
-fn welcome(ports: &Ports) -> String {
+fn welcome(ports: &Ports, folder: &Path) -> String {
     WELCOME
+        .replace(".shop", &folder.display().to_string())
         .replace("http://127.0.0.1:8080", &ports.base())
         .replace("http://127.0.0.1:9900", &ports.console_base())
 }

@@ -37,6 +37,13 @@ pub(crate) fn stock(bed: &Bed, product: &str) -> (i64, i64, i64) {
     row.unwrap()
 }
 
+/// Whether a service is at work on a request of a user with an idempotency key.
+pub(crate) fn is_at_work(bed: &Bed, service: &str, user: &str) -> bool {
+    let sql = "SELECT count(*) FROM idempotency WHERE principal = ?1 AND code IS NULL";
+    let count: i64 = open(bed.folder(), service).query_row(sql, [user], |row| row.get(0)).unwrap();
+    count > 0
+}
+
 /// Waits until nothing is under way any more, then audits. Panics with everything that is wrong.
 pub(crate) async fn settle(bed: &Bed) {
     let idle = "SELECT count(*) FROM orders WHERE step NOT IN ('WAIT', 'DONE')";

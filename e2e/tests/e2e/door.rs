@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use e2e::bed::{Block, take_ports};
+use e2e::bed::{Block, GATEWAY_YAML, take_ports};
 use e2e::role::Ports;
 use e2e::wait::until;
 use rustix::process::{Pid, Signal, kill_process};
@@ -223,4 +223,18 @@ fn child_named(parent: u32, name: &str) -> i32 {
         line.split(|byte| *byte == 0).any(|word| word == name.as_bytes())
     };
     pids.into_iter().find(is_it).unwrap()
+}
+
+#[tokio::test]
+async fn a_configuration_with_mistakes_opens_nothing_and_all_of_them_are_told() {
+    let (_block, ports) = take_ports();
+    let folder = std::env::temp_dir().join(format!("mistakes-{}", uuid::Uuid::new_v4().simple()));
+    std::fs::create_dir(&folder).unwrap();
+    let config = folder.join("mistakes.yaml");
+    std::fs::write(&config, GATEWAY_YAML.replace(": public", ": everybody")).unwrap();
+    let output = Run::command(&folder, &ports).arg("--config").arg(&config).output().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.matches("everybody").count() > 5, "{said}");
 }

@@ -7,10 +7,12 @@
 
 mod authentication;
 mod authorization;
+mod book;
 mod books;
 mod crash;
 mod door;
 mod framing;
+mod grpc;
 mod issuer;
 mod load_balancing;
 mod monitoring;
@@ -18,6 +20,7 @@ mod new_service;
 mod parts;
 mod paths;
 mod raw;
+mod reload;
 mod resilience;
 mod routing;
 mod scenes;

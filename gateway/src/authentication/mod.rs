@@ -3,6 +3,7 @@
 //! A request without a credential is anonymous. A credential that cannot be proven, for whatever reason, is a
 //! failure and never anonymity: otherwise a broken token would be worth as much as none where a route is public,
 //! and nobody would notice. What the principal may do is decided by `authorization`.
+//! Chapter 2: docs/02-authentication.md
 
 mod algorithm;
 mod cache;

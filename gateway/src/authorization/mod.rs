@@ -3,6 +3,7 @@
 //! Its first floor is the access level of each RPC, decided from the principal alone, before the body is read. The
 //! answer is a [`Permit`], which only this room can make and without which no call is made. It never looks at
 //! credentials: who the principal is was proven before.
+//! Chapter 3: docs/03-authorization.md
 
 mod config;
 

@@ -53,7 +53,9 @@ pub(super) fn compile(
     let access = config.authorization.read(problems);
     refuse_forgotten(config, schema, upstreams, problems);
 
+    let unread = config.mistakes.iter().any(|problem| problem.path == "authentication");
     let mut compiler = Compiler {
+        no_issuer: config.authentication.issuers.is_empty() && !unread,
         upstreams,
         problems,
         routes: Vec::new(),
@@ -113,6 +115,7 @@ fn refuse_forgotten(
 }
 
 struct Compiler<'a> {
+    no_issuer: bool,
     upstreams: &'a Upstreams,
     problems: &'a mut Vec<Problem>,
     routes: Vec<Route<Target>>,
@@ -146,6 +149,11 @@ impl Compiler<'_> {
                 line,
                 "an RPC whose requests are a stream can't be exposed: make it internal".to_owned(),
             );
+        }
+        if line.value != Access::Public && self.no_issuer {
+            let message =
+                "nobody could be admitted: no issuer is trusted, add one to authentication.issuers";
+            return self.refuse(id, line, message.to_owned());
         }
         let path = format!("/{id}");
         let Ok(path_and_query) = path.parse::<PathAndQuery>() else {

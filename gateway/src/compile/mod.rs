@@ -7,7 +7,9 @@ mod exposure;
 mod memory;
 mod upstreams;
 
+use std::error::Error;
 use std::fs;
+use std::iter::successors;
 use std::sync::Arc;
 
 pub(crate) use exposure::Exposed;
@@ -17,7 +19,7 @@ use crate::authentication::{Authenticator, Clock, KeySet};
 use crate::config::Config;
 use crate::message::Schema;
 use crate::pipeline::Pipeline;
-use crate::setting::Problem;
+use crate::setting::{Problem, Spanned};
 use crate::transcoding::Settings;
 use crate::upstream::Peer;
 
@@ -59,9 +61,17 @@ impl Warmth {
 
 /// Compiles a configuration, borrowing from memory what has not changed. Needs a runtime; connects to nothing.
 pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, Vec<Problem>> {
-    let schema = schema(config).map_err(|problem| vec![problem])?;
-    let mut problems = Vec::new();
+    let mut problems = config.mistakes.clone();
+    let schema = match schema(config) {
+        Ok(schema) => schema,
+        Err(problem) => {
+            problems.push(problem);
+            return Err(problems);
+        }
+    };
 
+    check_address("listener.address", &config.listener.address, &mut problems);
+    check_address("admin.address", &config.admin.address, &mut problems);
     let upstreams = upstreams::compile(config, &schema, memory, &mut problems);
     let (authenticator, key_sets) = authenticator(config, memory, &mut problems);
     let exposure = exposure::compile(config, &schema, &upstreams, &mut problems);
@@ -93,7 +103,25 @@ fn schema(config: &Config) -> Result<Arc<Schema>, Problem> {
             file.display()
         ))
     })?;
-    Schema::load(&bytes).map_err(|error| problem(format!("`{}`: {error}", file.display())))
+    Schema::load(&bytes)
+        .map_err(|error| problem(format!("`{}`: {}", file.display(), with_causes(&error))))
+}
+
+/// Whether somebody else listens there already turns out only when the gateway opens.
+fn check_address(path: &str, written: &Spanned<String>, problems: &mut Vec<Problem>) {
+    let parts = written.value.rsplit_once(':');
+    if !parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
+        let message = format!(
+            "`{}` is not an address: write HOST:PORT, such as 127.0.0.1:8080",
+            written.value
+        );
+        problems.push(Problem::at(written, path, message));
+    }
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let causes = successors(error.source(), |error| (*error).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn authenticator(

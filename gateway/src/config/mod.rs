@@ -20,6 +20,8 @@ use crate::{
 /// A whole configuration file.
 #[derive(Debug)]
 pub(crate) struct Config {
+    /// What could not be read; the section then stands as if it were left out. It can't run, but the rest can be checked.
+    pub(crate) mistakes: Vec<Problem>,
     /// The folder of the file, at which relative paths start.
     pub(crate) folder: PathBuf,
     /// What the services can do.
@@ -65,7 +67,7 @@ impl Config {
     pub(crate) fn load(path: &Path) -> Result<Self, Vec<Problem>> {
         let text = fs::read_to_string(path).map_err(|error| {
             let message = format!("can't be read: {error}");
-            vec![Problem { line: 0, column: 0, path: path.display().to_string(), message }]
+            vec![Problem { line: 0, column: 0, path: "(file)".to_owned(), message }]
         })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Self::parse(&text, folder, |name| env::var(name).ok())
@@ -108,10 +110,8 @@ impl Config {
         else {
             return Err(problems);
         };
-        if !problems.is_empty() {
-            return Err(problems);
-        }
         Ok(Self {
+            mistakes: problems,
             folder,
             schema,
             listener,

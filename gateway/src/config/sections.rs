@@ -13,6 +13,8 @@ use crate::setting::{Problem, Spanned};
 pub(super) struct Sections<'a> {
     text: &'a str,
     found: BTreeMap<String, Spanned<IgnoredAny>>,
+    /// Whether it is known which sections there are.
+    readable: bool,
     known: Vec<&'static str>,
     problems: &'a mut Vec<Problem>,
 }
@@ -20,11 +22,12 @@ pub(super) struct Sections<'a> {
 impl<'a> Sections<'a> {
     /// Finds out which sections there are.
     pub(super) fn new(text: &'a str, problems: &'a mut Vec<Problem>) -> Self {
-        let found = serde_saphyr::from_str(text).unwrap_or_else(|error| {
-            problems.push(problem("(file)", &error));
-            BTreeMap::new()
-        });
-        Self { text, found, known: Vec::new(), problems }
+        let found = serde_saphyr::from_str(text);
+        if let Err(error) = &found {
+            problems.push(problem("(file)", error));
+        }
+        let readable = found.is_ok();
+        Self { text, found: found.unwrap_or_default(), readable, known: Vec::new(), problems }
     }
 
     /// Reads a section that may be left out.
@@ -43,7 +46,7 @@ impl<'a> Sections<'a> {
         if self.found.contains_key(name) {
             return self.read(name);
         }
-        if !self.found.is_empty() {
+        if self.readable {
             let message = "the section is missing".to_owned();
             self.problems.push(Problem { line: 0, column: 0, path: name.to_owned(), message });
         }
@@ -103,5 +106,11 @@ fn problem(path: &str, error: &Error) -> Problem {
     let message = error.without_snippet().to_string();
     // The position is said in front of the message; the library says it again at the end.
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+    // What it advises is meant for programmers.
+    let advice = [", set DuplicateKeyPolicy", "; use Option<"];
+    let message = advice
+        .iter()
+        .find_map(|advice| message.split_once(advice))
+        .map_or(message, |(said, _)| said);
     Problem { line, column, path: path.to_owned(), message: message.to_owned() }
 }

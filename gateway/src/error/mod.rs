@@ -7,17 +7,17 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, WWW_AUTHENTICATE};
+use http::header::{ALLOW, InvalidHeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use thiserror::Error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::authorization::Denied;
-use crate::context::{Origin, Verdict, code_name};
-use crate::resilience::InvalidTimeout;
+use crate::context::{Origin, RpcId, Verdict, code_name};
+use crate::resilience::{DeadlineExceeded, InvalidTimeout};
 use crate::transcoding::UnreadableBody;
-use crate::{authentication, call, routing, transcoding, upstream};
+use crate::{authentication, routing, transcoding, upstream};
 
 /// Why a request failed.
 #[derive(Debug, Error)]
@@ -47,12 +47,21 @@ pub(crate) enum GatewayError {
     /// The client's own deadline is not one.
     #[error(transparent)]
     Timeout(#[from] InvalidTimeout),
+    /// The deadline passed before the call began.
+    #[error(transparent)]
+    DeadlineExceeded(#[from] DeadlineExceeded),
     /// Room 7.
     #[error(transparent)]
     Transcoding(#[from] transcoding::Error),
-    /// The call.
+    /// The configuration does not say where this RPC is served.
+    #[error("no upstream serves {0}")]
+    Unserved(RpcId),
+    /// What is known about the principal can't be written as metadata.
+    #[error("the principal can't be told to the service")]
+    Unspeakable(#[source] InvalidHeaderValue),
+    /// The upstream call.
     #[error(transparent)]
-    Call(#[from] call::Error),
+    Upstream(#[from] upstream::Error),
     /// The code of the gateway failed.
     #[error("the gateway failed on this request")]
     Panicked,
@@ -105,17 +114,16 @@ impl GatewayError {
                 self.client(Some("invalid-timeout"), StatusCode::BAD_REQUEST, Code::InvalidArgument)
             }
             Self::Transcoding(error) => self.transcoding(error),
-            Self::Call(call::Error::Upstream(error)) => upstream(error),
-            Self::Call(call::Error::Unserved(_) | call::Error::Unspeakable(_)) | Self::Panicked => {
-                verdict(
-                    None,
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    Code::Internal,
-                    Origin::Gateway,
-                    "the gateway failed on this request; its log says why under the request id"
-                        .to_owned(),
-                )
-            }
+            Self::DeadlineExceeded(_) => late(),
+            Self::Upstream(error) => upstream(error),
+            Self::Unserved(_) | Self::Unspeakable(_) | Self::Panicked => verdict(
+                None,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Code::Internal,
+                Origin::Gateway,
+                "the gateway failed on this request; its log says why under the request id"
+                    .to_owned(),
+            ),
         }
     }
 
@@ -238,16 +246,19 @@ fn violation(field: &str, description: &str) -> Bytes {
     Bytes::copy_from_slice(Status::with_error_details(Code::InvalidArgument, "", details).details())
 }
 
+fn late() -> Verdict {
+    verdict(
+        None,
+        StatusCode::GATEWAY_TIMEOUT,
+        Code::DeadlineExceeded,
+        Origin::Upstream,
+        "there was no answer before the deadline".to_owned(),
+    )
+}
+
 fn upstream(error: &upstream::Error) -> Verdict {
-    let detail = |text: &str| text.to_owned();
     match error {
-        upstream::Error::DeadlineExceeded(_) => verdict(
-            None,
-            StatusCode::GATEWAY_TIMEOUT,
-            Code::DeadlineExceeded,
-            Origin::Upstream,
-            detail("the service did not answer before the deadline"),
-        ),
+        upstream::Error::DeadlineExceeded(_) => late(),
         upstream::Error::NoEndpoint { .. } | upstream::Error::Unreachable { .. } => Verdict {
             retry_after: Some(Duration::from_secs(1)),
             ..verdict(
@@ -255,7 +266,7 @@ fn upstream(error: &upstream::Error) -> Verdict {
                 StatusCode::SERVICE_UNAVAILABLE,
                 Code::Unavailable,
                 Origin::Upstream,
-                detail("the service behind this route can't be reached at the moment"),
+                "the service behind this route can't be reached at the moment".to_owned(),
             )
         },
         upstream::Error::Status(status) => service(status),

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::context::RpcId;
 use crate::resilience::DeadlineExceeded;
 use crate::transcoding::{InvalidField, InvalidFrame, InvalidHeader};
 
@@ -24,7 +23,7 @@ fn check(error: impl Into<GatewayError>, expected: &str) -> Verdict {
 }
 
 fn answered(status: Status) -> GatewayError {
-    call::Error::from(upstream::Error::Status(Box::new(status))).into()
+    upstream::Error::Status(Box::new(status)).into()
 }
 
 /// A status of the transport has a source, as tonic's own have.
@@ -61,7 +60,7 @@ fn failures_of_the_client_say_what_to_do() {
         problem: "is not a number".to_owned(),
     };
     let verdict = check(T::from(field), "invalid-field 400 INVALID_ARGUMENT Client");
-    assert_eq!(verdict.detail, "the query parameter `size` is not a number");
+    assert_eq!(verdict.detail, "the query parameter `size`: is not a number");
     assert!(!verdict.details.is_empty());
     check(Denied::Forbidden, "- 403 PERMISSION_DENIED Client");
 }
@@ -153,7 +152,7 @@ fn an_upstream_that_can_not_answer_is_never_named_to_the_client() {
             "upstream-unreachable 503 UNAVAILABLE Upstream",
         ),
     ] {
-        let error = GatewayError::from(call::Error::from(error));
+        let error = GatewayError::from(error);
         let verdict = check_ref(&error, expected);
         assert!(
             !format!("{verdict:?}").contains("10.0.0.7") && !verdict.detail.contains("user"),
@@ -172,7 +171,7 @@ fn check_ref(error: &GatewayError, expected: &str) -> Verdict {
 fn the_log_is_told_each_cause_once() {
     let (upstream, endpoint) = ("user".into(), "http://a:1".into());
     let error = upstream::Error::Unreachable { upstream, endpoint, source: broken() };
-    let chain = GatewayError::from(call::Error::from(error)).chain();
+    let chain = GatewayError::from(error).chain();
     assert_eq!(
         chain,
         "endpoint http://a:1 of upstream `user` could not be reached: UNKNOWN tcp connect error to 10.0.0.7:50051"
@@ -182,8 +181,7 @@ fn the_log_is_told_each_cause_once() {
 #[test]
 fn failures_of_the_gateway_itself_say_nothing() {
     check(GatewayError::Panicked, "- 500 INTERNAL Gateway");
-    let unserved = call::Error::Unserved(RpcId::new("a.B", "C"));
-    let verdict = check(unserved, "- 500 INTERNAL Gateway");
+    let verdict = check(GatewayError::Unserved(RpcId::new("a.B", "C")), "- 500 INTERNAL Gateway");
     assert!(!verdict.detail.contains("a.B/C"));
     check(transcoding::Error::StreamOverRest, "streaming-not-supported 501 UNIMPLEMENTED Gateway");
 }

@@ -44,13 +44,18 @@ impl Balancer {
         Self { algorithm, endpoints, turn: AtomicUsize::new(0) }
     }
 
+    /// Begins a call. All its tries share one turn: who fails over must not make the next call begin where it did.
+    pub(crate) fn turn(&self) -> Turn {
+        Turn(self.turn.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Picks an endpoint that `admits` lets through, given its index; `None` when there is none.
     ///
     /// The choice counts as in flight until the [`Pick`] is dropped.
-    pub(crate) fn pick(&self, admits: impl Fn(usize) -> bool) -> Option<Pick> {
+    pub(crate) fn pick(&self, turn: &Turn, admits: impl Fn(usize) -> bool) -> Option<Pick> {
         let count = self.endpoints.len();
-        let start = self.turn.fetch_add(1, Ordering::Relaxed);
-        // Starting one further each time makes both algorithms fair among equals.
+        let Turn(start) = *turn;
+        // Starting one further each turn makes both algorithms fair among equals.
         let mut candidates = (0..count)
             .map(|offset| start.wrapping_add(offset) % count)
             .filter(|&index| admits(index));
@@ -65,6 +70,10 @@ impl Balancer {
         Some(Pick { index, endpoint })
     }
 }
+
+/// Where the tries of one call begin to look.
+#[derive(Debug)]
+pub(crate) struct Turn(usize);
 
 /// A chosen endpoint, in flight while this lives.
 #[derive(Debug)]
@@ -100,8 +109,12 @@ mod tests {
         Balancer::new(algorithm, endpoints.collect())
     }
 
+    fn pick(balancer: &Balancer) -> Pick {
+        balancer.pick(&balancer.turn(), |_| true).unwrap()
+    }
+
     fn picks(balancer: &Balancer, count: usize) -> Vec<usize> {
-        (0..count).map(|_| balancer.pick(|_| true).unwrap().index()).collect()
+        (0..count).map(|_| pick(balancer).index()).collect()
     }
 
     #[test]
@@ -110,16 +123,30 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_fails_over_does_not_take_the_turn_of_the_next() {
+        let balancer = balancer(Algorithm::RoundRobin, 2);
+        let first_tries: Vec<usize> = (0..4)
+            .map(|_| {
+                let turn = balancer.turn();
+                let first = balancer.pick(&turn, |_| true).unwrap().index();
+                assert_ne!(balancer.pick(&turn, |index| index != first).unwrap().index(), first);
+                first
+            })
+            .collect();
+        assert_eq!(first_tries, [0, 1, 0, 1]);
+    }
+
+    #[test]
     fn round_robin_does_not_look_at_what_is_in_flight() {
         let balancer = balancer(Algorithm::RoundRobin, 2);
-        let _busy = balancer.pick(|_| true).unwrap();
+        let _busy = pick(&balancer);
         assert_eq!(picks(&balancer, 3), [1, 0, 1]);
     }
 
     #[test]
     fn least_requests_avoids_the_busy_endpoint_until_it_is_free() {
         let balancer = balancer(Algorithm::LeastRequests, 2);
-        let busy = balancer.pick(|_| true).unwrap();
+        let busy = pick(&balancer);
         assert_eq!(busy.index(), 0);
         assert_eq!(picks(&balancer, 3), [1, 1, 1]);
         drop(busy);
@@ -132,14 +159,15 @@ mod tests {
         for algorithm in [Algorithm::RoundRobin, Algorithm::LeastRequests] {
             let balancer = balancer(algorithm, 3);
             for _ in 0..9 {
-                assert_eq!(balancer.pick(|index| index == 1).unwrap().index(), 1);
+                assert_eq!(balancer.pick(&balancer.turn(), |index| index == 1).unwrap().index(), 1);
             }
-            assert!(balancer.pick(|_| false).is_none());
+            assert!(balancer.pick(&balancer.turn(), |_| false).is_none());
         }
     }
 
     #[test]
     fn an_upstream_without_endpoints_has_nothing_to_pick() {
-        assert!(balancer(Algorithm::RoundRobin, 0).pick(|_| true).is_none());
+        let balancer = balancer(Algorithm::RoundRobin, 0);
+        assert!(balancer.pick(&balancer.turn(), |_| true).is_none());
     }
 }

@@ -98,9 +98,10 @@ impl Upstream {
         record: &mut CallRecord,
     ) -> Result<Reply, Error> {
         let attempts = async {
+            let turn = self.balancer.turn();
             let mut tried = HashSet::new();
             loop {
-                let pick = self.balancer.pick(|index| !tried.contains(&index));
+                let pick = self.balancer.pick(&turn, |index| !tried.contains(&index));
                 let pick =
                     pick.ok_or_else(|| Error::NoEndpoint { upstream: Arc::clone(&self.name) })?;
                 match self

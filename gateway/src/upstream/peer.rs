@@ -50,8 +50,9 @@ impl Peer {
     pub(crate) fn new(address: &str) -> Result<Self, InvalidAddress> {
         let shape = || InvalidAddress::Shape(address.to_owned());
         let uri: Uri = address.parse().map_err(|_| shape())?;
-        let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
-        if uri.scheme() != Some(&Scheme::HTTP) || uri.port_u16().is_none() || !bare {
+        let (host, port) = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or_default());
+        // One spelling for each address: without user, path, query or zeros before the port.
+        if uri.scheme() != Some(&Scheme::HTTP) || address != format!("http://{host}:{port}") {
             return Err(shape());
         }
         let transport = |source| InvalidAddress::Transport { address: address.to_owned(), source };

@@ -2,7 +2,7 @@
 //!
 //! What went wrong inside goes to the log; the caller learns only what it can act on.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -51,6 +51,11 @@ pub fn reason<const N: usize>(
         message,
         ErrorDetails::with_error_info(reason, DOMAIN, metadata),
     )
+}
+
+/// A refusal of the moment, with a `google.rpc.RetryInfo`: the same request may succeed after `delay`.
+pub fn retry_later(code: Code, message: impl Into<String>, delay: Duration) -> Status {
+    Status::with_error_details(code, message, ErrorDetails::with_retry_info(Some(delay)))
 }
 
 /// The one answer for what does not exist and for what the caller may not know to exist.

@@ -1,15 +1,17 @@
 //! Passwords: what a hash costs, and how many are made at once. A hash takes 19 MiB and some milliseconds of a core on
 //! purpose, so without a bound a few hundred logins would be an outage.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
+use service_kit::errors;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tonic::Status;
+use tonic::{Code, Status};
 
 const AT_ONCE: usize = 2;
 /// As many may be hashed or wait for it; the next is refused at once.
 const QUEUE: usize = 32;
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What the password of an unknown email is checked against, so that it costs the same. It opens nothing.
 const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$tG0g8anBZRyv/C94n4tSsA$tlC8sZKqZpiMwjME0Sbb3M62nDVCWzFhLzbT34NIgss";
@@ -53,8 +55,13 @@ impl Hasher {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Status> {
         let place = Arc::clone(&self.queue).try_acquire_owned();
-        let place = place
-            .map_err(|_| Status::unavailable("too many logins at once, try again in a moment"))?;
+        let place = place.map_err(|_| {
+            errors::retry_later(
+                Code::Unavailable,
+                "too many logins at once, try again in a moment",
+                RETRY_AFTER,
+            )
+        })?;
         let turn = Arc::clone(&self.free).acquire_owned().await;
         let turn = turn.map_err(|_| Status::unavailable("the service is stopping"))?;
         // The place and the turn belong to the work: a client that goes away does not let in another.
@@ -93,7 +100,7 @@ mod tests {
         let hasher = Hasher::new();
         let _busy = Arc::clone(&hasher.queue).acquire_many_owned(32).await.unwrap();
         let refused = hasher.hash("correct-horse".to_owned()).await.unwrap_err();
-        assert_eq!(refused.code(), tonic::Code::Unavailable);
+        assert_eq!(refused.code(), Code::Unavailable);
     }
 
     #[tokio::test]

@@ -23,51 +23,39 @@ pub struct FieldPath {
     steps: Box<[Field]>,
 }
 
-/// Why a path names no field.
+/// Why a path names no field, or none that can be given as text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PathError {
-    /// Nothing, or a dot without a name beside it.
-    #[error("`{path}` is not a field path: names stand between single dots")]
-    Malformed {
-        /// The path as written.
-        path: String,
-    },
-    /// A name that its message does not have.
-    #[error("`{path}`: {message} has no field `{name}` ({hint})")]
-    Unknown {
-        /// The path as written.
-        path: String,
-        /// The message that was searched.
-        message: String,
-        /// The name that was looked for.
-        name: String,
-        /// What was probably meant, or what there is.
-        hint: String,
-    },
-    /// A path that goes on after a scalar.
-    #[error("`{path}`: `{name}` holds no message, so nothing can follow it")]
-    NotAMessage {
-        /// The path as written.
-        path: String,
-        /// The scalar field.
-        name: String,
-    },
-    /// A path that goes on after a map.
-    #[error("`{path}`: `{name}` is a map, and a path can't go through one")]
-    ThroughMap {
-        /// The path as written.
-        path: String,
-        /// The map.
-        name: String,
-    },
-    /// A path to a field that can't be given as text.
-    #[error("`{path}` can't be given as text: {reason}")]
-    NotText {
-        /// The path as written.
-        path: String,
-        /// What stands in the way.
-        reason: String,
-    },
+#[error("`{path}`: {fault}")]
+pub struct PathError {
+    path: String,
+    fault: Fault,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Fault {
+    #[error("names must stand between single dots")]
+    Malformed,
+    #[error("{message} has no field `{name}` ({hint})")]
+    Unknown { message: String, name: String, hint: String },
+    #[error("`{0}` holds no message, so nothing can follow it")]
+    NotAMessage(String),
+    #[error("`{0}` is a map, and a path can't go through one")]
+    ThroughMap(String),
+    #[error("it can't be given as text: {0}")]
+    NotText(String),
+}
+
+impl PathError {
+    /// What is wrong with the path, without the path itself.
+    pub fn reason(&self) -> String {
+        self.fault.to_string()
+    }
+}
+
+impl Fault {
+    fn of(self, path: &str) -> PathError {
+        PathError { path: path.to_owned(), fault: self }
+    }
 }
 
 impl FieldPath {
@@ -77,7 +65,7 @@ impl FieldPath {
         let mut steps: Vec<Field> = Vec::new();
         for name in path.split('.') {
             if name.is_empty() {
-                return Err(PathError::Malformed { path: path.to_owned() });
+                return Err(Fault::Malformed.of(path));
             }
             if let Some(last) = steps.last() {
                 message = enter(path, last)?;
@@ -129,13 +117,13 @@ impl fmt::Debug for FieldPath {
 
 fn enter(path: &str, field: &Field) -> Result<MessageType, PathError> {
     if matches!(field.shape(), Shape::Map { .. }) {
-        return Err(PathError::ThroughMap { path: path.to_owned(), name: field.name().to_owned() });
+        return Err(Fault::ThroughMap(field.name().to_owned()).of(path));
     }
     match field.kind() {
         Kind::Message(_) => field.message_type(),
         _ => None,
     }
-    .ok_or_else(|| PathError::NotAMessage { path: path.to_owned(), name: field.name().to_owned() })
+    .ok_or_else(|| Fault::NotAMessage(field.name().to_owned()).of(path))
 }
 
 fn unknown(path: &str, message: &MessageType, name: &str) -> PathError {
@@ -151,10 +139,5 @@ fn unknown(path: &str, message: &MessageType, name: &str) -> PathError {
             format!("it has {}{more}", shown.join(", "))
         }
     };
-    PathError::Unknown {
-        path: path.to_owned(),
-        message: message.full_name().to_owned(),
-        name: name.to_owned(),
-        hint,
-    }
+    Fault::Unknown { message: message.full_name().to_owned(), name: name.to_owned(), hint }.of(path)
 }

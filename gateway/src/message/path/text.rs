@@ -1,6 +1,6 @@
 //! From the text of a path variable or query parameter to wire bytes.
 
-use super::{FieldPath, PathError};
+use super::{Fault, FieldPath, PathError};
 use crate::message::base_64::decode_base64;
 use crate::message::json_in::{
     Integer, integer, integer_range, is_number, push_field_mask, push_integer, push_moment,
@@ -49,7 +49,7 @@ impl std::error::Error for TextError {}
 impl TextPath {
     /// Checks that the field can be given as text (`google.api.http`: repeated messages and maps can't).
     pub fn new(path: FieldPath) -> Result<Self, PathError> {
-        let refuse = |reason: String| PathError::NotText { path: path.as_str().to_owned(), reason };
+        let refuse = |reason: String| Fault::NotText(reason).of(path.as_str());
         let leaf = path.leaf();
         let way = path.fields().len() - 1;
         if let Some(list) =

@@ -13,7 +13,7 @@ use crate::message::{Field, FieldPath, MessageType, RpcType, TextPath};
 
 /// A path variable or a query parameter that can't be bound to its field.
 #[derive(Debug, Error)]
-#[error("the {place} `{name}` {problem}")]
+#[error("the {place} `{name}`: {problem}")]
 pub(crate) struct InvalidField {
     /// Where it stands: `path variable` or `query parameter`.
     pub(crate) place: &'static str,
@@ -62,7 +62,7 @@ impl RestBinding {
             match FieldPath::parse(&input, name).and_then(TextPath::new) {
                 Ok(path) if path.is_repeated() => {
                     mistakes.push(format!(
-                        "the variable `{name}` is a repeated field, which a path can't hold"
+                        "the variable `{name}`: it is a repeated field, which a path can't hold"
                     ));
                 }
                 Ok(path) => bound.push(path),

@@ -13,13 +13,13 @@ pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, InvalidField> 
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let Some(name) = decode(name) else {
-            return Err(invalid(name, "has a name that is not UTF-8"));
+            return Err(invalid(name, "the name is not UTF-8"));
         };
         let Some(value) = decode(value) else {
-            return Err(invalid(&name, "has a value that is not UTF-8"));
+            return Err(invalid(&name, "the value is not UTF-8"));
         };
         if pairs.len() == LIMIT {
-            return Err(invalid(&name, &format!("is one too many: a query has at most {LIMIT}")));
+            return Err(invalid(&name, &format!("one too many, a query has at most {LIMIT}")));
         }
         pairs.push((name, value));
     }
@@ -66,7 +66,7 @@ mod tests {
         let error = pairs(&"a=1&".repeat(501)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the query parameter `a` is one too many: a query has at most 500"
+            "the query parameter `a`: one too many, a query has at most 500"
         );
     }
 }

@@ -54,26 +54,26 @@ impl RestBinding {
             if matches!(self.body, RequestBody::Everything) {
                 return Err(invalid(
                     &name,
-                    "is not allowed: this route takes everything from the body",
+                    "not allowed, this route takes everything from the body",
                 )
                 .into());
             }
             let path = FieldPath::parse(&self.input, &name)
                 .and_then(TextPath::new)
-                .map_err(|error| invalid(&name, &error.to_string()))?;
+                .map_err(|error| invalid(&name, &error.reason()))?;
             if let RequestBody::Field(field) = &self.body
                 && path.path().fields().first().map(Field::number) == Some(field.number())
             {
                 return Err(invalid(
                     &name,
-                    &format!("is not allowed: `{}` is the body", field.json_name()),
+                    &format!("not allowed, `{}` is the body", field.json_name()),
                 )
                 .into());
             }
             if !path.is_repeated()
                 && !seen.insert(path.path().fields().iter().map(Field::number).collect::<Vec<_>>())
             {
-                return Err(invalid(&name, "is given twice, but holds one value").into());
+                return Err(invalid(&name, "given twice, but it holds one value").into());
             }
             path.encode(&value, wire).map_err(|error| invalid(&name, &error.reason()))?;
         }
@@ -91,7 +91,8 @@ fn bind(variable: &TextPath, value: &str, wire: &mut Vec<u8>) -> Result<(), Erro
     if let Some(present) = field.find(wire)?
         && present != field.read(&bound)?
     {
-        let problem = "has another value in the body or the query: leave it out there".to_owned();
+        let problem =
+            "it has another value in the body or the query, leave it out there".to_owned();
         return Err(refuse(problem).into());
     }
     wire.extend_from_slice(&bound);

@@ -92,8 +92,8 @@ fn without_a_body_every_unbound_field_is_a_query_parameter() {
     refuses("Get", "1", "nmae=x", "", "did you mean `name`?");
     refuses("Get", "1", "size=1.5", "", "the query parameter `size`");
     refuses("Get", "1", "size", "", "the query parameter `size`");
-    refuses("Get", "1", "name=a&name=b", "", "`name` is given twice");
-    refuses("Get", "1", "inner.name=a&inner.name=b", "", "`inner.name` is given twice");
+    refuses("Get", "1", "name=a&name=b", "", "`name`: given twice");
+    refuses("Get", "1", "inner.name=a&inner.name=b", "", "`inner.name`: given twice");
     refuses("Get", "1", "notes=a", "", "is a map");
     refuses("Get", "1", "inner=a", "", "is a message");
     refuses("Get", "1", "", "{}", "this route takes no body");
@@ -130,10 +130,10 @@ fn the_path_wins_only_over_silence() {
         "1",
         "",
         r#"{"id":"2"}"#,
-        "the path variable `id` has another value in the body or the query",
+        "the path variable `id`: it has another value in the body or the query",
     );
-    refuses("Get", "1", "id=2", "", "the path variable `id` has another value");
-    refuses("Patch", "1", "", r#"{"id":"2"}"#, "the path variable `item.id` has another value");
+    refuses("Get", "1", "id=2", "", "the path variable `id`: it has another value");
+    refuses("Patch", "1", "", r#"{"id":"2"}"#, "the path variable `item.id`: it has another value");
     reads("Patch", "1", "", r#"{"id":"1"}"#, r#"{"item":{"id":"1"}}"#);
 }
 
@@ -209,8 +209,8 @@ fn refuses_rules_that_the_types_do_not_bear() {
     );
     for expected in [
         "t.Request has no field `nix`",
-        "the variable `item.tags` is a repeated field",
-        "`item` can't be given as text: it is a message",
+        "the variable `item.tags`: it is a repeated field",
+        "`item`: it can't be given as text: it is a message",
         "`item.id.x`: `id` holds no message",
         "body: t.Request has no field `boy`",
         "response_body: t.Request has no field `rest`",

@@ -179,3 +179,73 @@ fn name(code: Code) -> &'static str {
         Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::product::v1::{
+        ReleaseStockRequest, ReleaseStockResponse, Reservation, ReserveStockRequest,
+        SellStockRequest, SellStockResponse,
+        stock_service_client::StockServiceClient,
+        stock_service_server::{StockService, StockServiceServer},
+    };
+    use tonic::metadata::MetadataValue;
+
+    use super::*;
+
+    /// Reserving never ends, releasing takes ten seconds.
+    struct Slow;
+
+    #[tonic::async_trait]
+    impl StockService for Slow {
+        async fn reserve_stock(
+            &self,
+            _: tonic::Request<ReserveStockRequest>,
+        ) -> Result<tonic::Response<Reservation>, Status> {
+            std::future::pending().await
+        }
+
+        async fn release_stock(
+            &self,
+            _: tonic::Request<ReleaseStockRequest>,
+        ) -> Result<tonic::Response<ReleaseStockResponse>, Status> {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            Ok(tonic::Response::new(ReleaseStockResponse {}))
+        }
+
+        async fn sell_stock(
+            &self,
+            _: tonic::Request<SellStockRequest>,
+        ) -> Result<tonic::Response<SellStockResponse>, Status> {
+            Err(Status::unimplemented("not here"))
+        }
+    }
+
+    /// A client without a network, and so without a timer of its own.
+    fn client() -> StockServiceClient<Access> {
+        StockServiceClient::new(Access(Routes::new(StockServiceServer::new(Slow))))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_ends_at_the_deadline_of_its_caller_or_at_ours() {
+        for (timeout, millis) in
+            [("700m", 695), ("3m", 0), ("", 30_000), ("1H", 30_000), ("soon", 30_000)]
+        {
+            let mut request = tonic::Request::new(ReserveStockRequest::default());
+            if !timeout.is_empty() {
+                request.metadata_mut().insert("grpc-timeout", MetadataValue::from_static(timeout));
+            }
+            let begin = Instant::now();
+            let late = client().reserve_stock(request).await.unwrap_err();
+            assert_eq!(late.code(), Code::DeadlineExceeded, "{timeout}");
+            let took = begin.elapsed().as_millis();
+            assert!((millis..millis + 2).contains(&took), "{timeout}: {took} ms");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_ends_in_time_is_let_be() {
+        let mut request = tonic::Request::new(ReleaseStockRequest::default());
+        request.metadata_mut().insert("grpc-timeout", MetadataValue::from_static("11S"));
+        client().release_stock(request).await.unwrap();
+    }
+}

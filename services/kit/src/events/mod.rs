@@ -3,16 +3,16 @@
 //! An event is written in the transaction of the change it tells of, so its sequence grows in commit order and there
 //! is no gap that fills later. A follower reads the table at its own pace: nothing is buffered for a slow one.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures_util::{Stream, stream};
 use jiff::SignedDuration;
 use prost::Message;
 use rusqlite::{Connection, Transaction, params};
-use tokio::sync::watch;
-use tonic::Status;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tonic::{Code, Status};
 
-use crate::{Clock, Failure, Shutdown, Store, Timestamp, clock::later, sweep};
+use crate::{Clock, Failure, Shutdown, Store, Timestamp, clock::later, errors::retry_later, sweep};
 
 /// Goes into a service's first migration. `topic` says what kind of thing changed, `subject` which one; `payload` is an
 /// encoded message; times are microseconds since 1970.
@@ -30,6 +30,9 @@ pub const TABLE: &str = "
 /// How often the file is asked whether another process has written.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 const PURGE_EVERY: Duration = Duration::from_mins(10);
+/// All of them may read at once when something happens, beside the calls.
+const MOST_FOLLOWERS: usize = 256;
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Events that a follower reads at once.
 const BATCH: i64 = 64;
 
@@ -93,6 +96,7 @@ pub struct Follow {
 pub struct Events {
     store: Store,
     latest: watch::Receiver<i64>,
+    places: Arc<Semaphore>,
     shutdown: Shutdown,
 }
 
@@ -101,16 +105,18 @@ impl Events {
     pub fn watch(store: &Store, shutdown: &Shutdown) -> Self {
         let (sender, latest) = watch::channel(0);
         tokio::spawn(poll(store.clone(), sender, shutdown.clone()));
-        Self { store: store.clone(), latest, shutdown: shutdown.clone() }
+        let places = Arc::new(Semaphore::new(MOST_FOLLOWERS));
+        Self { store: store.clone(), latest, places, shutdown: shutdown.clone() }
     }
 
-    /// The events asked for, in order, and then each new one. Ends with UNAVAILABLE when the service stops, or with
-    /// what the database said.
+    /// The events asked for, in order, and then each new one. Ends with UNAVAILABLE when the service stops or has too
+    /// many followers, or with what the database said.
     pub fn follow(
         &self,
         what: Follow,
     ) -> impl Stream<Item = Result<Event, Status>> + Send + 'static + use<> {
-        let follower = Follower { events: self.clone(), what, ready: VecDeque::new() };
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        let follower = Follower { events: self.clone(), what, ready: VecDeque::new(), place };
         stream::unfold(Some(follower), |follower| async {
             let mut follower = follower?;
             match follower.next().await {
@@ -125,10 +131,18 @@ struct Follower {
     events: Events,
     what: Follow,
     ready: VecDeque<Event>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Follower {
     async fn next(&mut self) -> Result<Event, Status> {
+        if self.place.is_none() {
+            return Err(retry_later(
+                Code::Unavailable,
+                "too many streams, try again later",
+                RETRY_AFTER,
+            ));
+        }
         loop {
             if self.events.shutdown.is_cancelled() {
                 return Err(stopping());

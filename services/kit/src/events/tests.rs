@@ -3,7 +3,6 @@ use std::pin::pin;
 use futures_util::StreamExt as _;
 use proto::product::v1::Product;
 use tempfile::TempDir;
-use tonic::Code;
 
 use super::*;
 
@@ -79,6 +78,19 @@ async fn a_follower_that_falls_behind_by_many_batches_misses_nothing() {
     for sequence in 1..=many {
         assert_eq!(soon(stream.next()).await.unwrap().unwrap().sequence, sequence);
     }
+}
+
+#[tokio::test]
+async fn the_follower_after_the_last_place_is_refused_until_one_is_free() {
+    let folder = TempDir::new().unwrap();
+    let store = replica(&folder).await;
+    let events = Events::watch(&store, &Shutdown::new());
+    tell(&store, "p-1").await;
+    let mut followers: Vec<_> = (0..MOST_FOLLOWERS).map(|_| events.follow(all(0))).collect();
+    let refused = soon(pin!(events.follow(all(0))).next()).await.unwrap();
+    assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
+    followers.pop();
+    assert!(soon(pin!(events.follow(all(0))).next()).await.unwrap().is_ok());
 }
 
 #[tokio::test]

@@ -22,7 +22,12 @@ pub use self::{
     outcome::{Outcome, REPLAYED},
     request::Request,
 };
-use crate::{Clock, Failure, Shutdown, Store, Timestamp, clock::later, errors::reason, sweep};
+use crate::{
+    Clock, Failure, Shutdown, Store, Timestamp,
+    clock::later,
+    errors::{reason, retry_later},
+    sweep,
+};
 
 /// Goes into a service's first migration.
 ///
@@ -50,6 +55,7 @@ pub const TABLE: &str = "
 /// How long an outcome is kept.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
+const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 const PURGE_EVERY: std::time::Duration = std::time::Duration::from_mins(10);
 
 /// What a request with a key is to do.
@@ -82,10 +88,8 @@ pub fn begin(
         return Ok(Begin::Replay(outcome));
     }
     if row.lease_until > now.as_microsecond() {
-        return Err(Status::aborted(
-            "a request with this idempotency key is at work, try again in a moment",
-        )
-        .into());
+        let message = "a request with this idempotency key is at work, try again in a moment";
+        return Err(retry_later(Code::Aborted, message, RETRY_AFTER).into());
     }
     Ok(Begin::Work(Claim::take_over(transaction, request, row.subject, now)?))
 }

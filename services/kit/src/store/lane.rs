@@ -1,15 +1,19 @@
 //! A fixed number of connections and a bounded queue of those who wait for one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tonic::Status;
+use tonic::{Code, Status};
 
-use crate::Failure;
+use crate::{Failure, errors::retry_later};
 
 /// As many calls may wait for a connection, or have one; the next is refused at once.
 const QUEUE: usize = 512;
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -29,7 +33,8 @@ impl Lane {
         T: Send + 'static,
         F: FnOnce(&mut Connection) -> Result<T, Failure> + Send + 'static,
     {
-        let overloaded = |_| Status::unavailable("the database is busy, try again");
+        let overloaded =
+            |_| retry_later(Code::Unavailable, "the database is busy, try again", RETRY_AFTER);
         let _place = self.queue.try_acquire().map_err(overloaded)?;
         let permit = Arc::clone(&self.free).acquire_owned().await;
         let permit = permit.map_err(|_| Status::unavailable("the service is stopping"))?;
