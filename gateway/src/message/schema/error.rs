@@ -48,7 +48,7 @@ pub enum SchemaError {
         message: String,
     },
     /// More fields or values than fit the tables.
-    #[error("{name} has more than 65534 members")]
+    #[error("{name} has more than 32767 members")]
     TooLarge {
         /// The message or enum.
         name: String,
