@@ -6,7 +6,7 @@ use proptest::sample::Index;
 use prost::Message as _;
 use prost_types::field_descriptor_proto::Type;
 use prost_types::{
-    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, MessageOptions,
     OneofDescriptorProto,
 };
 
@@ -118,6 +118,13 @@ fn refuses_what_it_can_not_serve_with_a_sentence() {
             });
         },
         "field bad.Bad.group in bad.proto is a group, and groups are not supported: make it a message field",
+    );
+    check(
+        |file| {
+            let entry = &mut file.message_type[0];
+            entry.options = Some(MessageOptions { map_entry: Some(true), ..Default::default() });
+        },
+        "bad.Bad in bad.proto is the entry of a map, but does not hold just a key and a value",
     );
     check(
         |file| file.dependency.push("google/api/annotations.proto".to_owned()),
