@@ -55,7 +55,8 @@ async fn a_line_ends_where_the_request_ended() {
         (gate.ask(http::Method::OPTIONS, "/v1/dishes").await, &[]),
     ] {
         let line = gate.line(&reply).await;
-        let mut taken: Vec<&str> = line["steps_us"].as_object().unwrap().keys().map(String::as_str).collect();
+        let mut taken: Vec<&str> =
+            line["steps_us"].as_object().unwrap().keys().map(String::as_str).collect();
         let mut expected = steps.to_vec();
         taken.sort_unstable();
         expected.sort_unstable();
@@ -126,13 +127,20 @@ async fn no_secret_is_written_down() {
 
 #[tokio::test]
 async fn nothing_a_client_sends_begins_a_line() {
-    let kitchen = Upstream::answering(|_| Answer::error(tonic::Code::NotFound, "a%0A{%22level%22:1}%1B[31m")).await;
+    let kitchen =
+        Upstream::answering(|_| Answer::error(tonic::Code::NotFound, "a%0A{%22level%22:1}%1B[31m"))
+            .await;
     let gate = Gate::before(&kitchen).await;
     let evil = "%7B%22level%22%3A%22error%22%7D";
     let replies = [
         Wire::ask(&gate, &format!("GET /v1/dishes/{evil}")).await,
         Wire::ask(&gate, "GET /v1/dishes/{\"level\":\"error\"}").await,
-        Wire::ask_with(&gate, "GET /v1/dishes/soup", "User-Agent: {\"level\":\"error\"}\r\nX-Request-Id: {\"a\":1}\r\n").await,
+        Wire::ask_with(
+            &gate,
+            "GET /v1/dishes/soup",
+            "User-Agent: {\"level\":\"error\"}\r\nX-Request-Id: {\"a\":1}\r\n",
+        )
+        .await,
         Wire::ask(&gate, "GET /v1/dishes?pageSize=%0A%1B[31m").await,
     ];
     for reply in &replies {
