@@ -128,7 +128,8 @@ impl HttpBody for RecordedBody {
                 journey.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
                 // Behind trailers nothing is asked for any more; those of gRPC say how it ended.
                 let status = frame.trailers_ref().and_then(|trailers| trailers.get("grpc-status"));
-                journey.code = status.map_or(journey.code, |code| Code::from_bytes(code.as_bytes()));
+                journey.code =
+                    status.map_or(journey.code, |code| Code::from_bytes(code.as_bytes()));
                 frame.is_trailers() || this.body.is_end_stream()
             }
             Some(Err(_)) => false,
