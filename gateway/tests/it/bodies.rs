@@ -61,7 +61,9 @@ async fn a_body_that_comes_in_pieces_is_one_body() {
     let mut wire = Wire::open(&gate).await;
     wire.send("POST /v1/dishes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
         .await;
-    for piece in ["2\r\n{\"\r\n", "3;note=x\r\nid\"\r\n", "8\r\n:\"soup\"}\r\n", "0\r\nX-Trailer: 1\r\n\r\n"] {
+    for piece in
+        ["2\r\n{\"\r\n", "3;note=x\r\nid\"\r\n", "8\r\n:\"soup\"}\r\n", "0\r\nX-Trailer: 1\r\n\r\n"]
+    {
         wire.send(piece).await;
     }
     wire.answer().await.is(200);
@@ -88,7 +90,11 @@ async fn a_body_of_exactly_the_limit_is_taken() {
     let kitchen = Upstream::content().await;
     let gate = Gate::before(&kitchen).await;
     let padded = |length: usize| format!("{{}}{}", " ".repeat(length - 2));
-    gate.ask(Method::POST, "/v1/dishes").header("content-type", "application/json").body(padded(4 << 20)).await.is(200);
+    gate.ask(Method::POST, "/v1/dishes")
+        .header("content-type", "application/json")
+        .body(padded(4 << 20))
+        .await
+        .is(200);
     assert_eq!(kitchen.only_call().message, "");
 }
 

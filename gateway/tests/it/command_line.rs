@@ -22,7 +22,10 @@ async fn a_command_line_that_makes_no_sense_is_exit_64() {
 async fn says_its_version_and_its_options() {
     let folder = TempDir::new().unwrap();
     let exit = run(folder.path(), &[], ["--version"]).await;
-    assert_eq!((exit.code, exit.out), (Some(0), format!("gateway {}\n", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(
+        (exit.code, exit.out),
+        (Some(0), format!("gateway {}\n", env!("CARGO_PKG_VERSION")))
+    );
     let exit = run(folder.path(), &[], ["--help"]).await;
     assert_eq!(exit.code, Some(0));
     for option in ["--config", "--check", "--probe", "--version"] {
@@ -52,6 +55,8 @@ listener: { address: "127.0.0.1:0" }
 admin: { address: "127.0.0.1:0" }
 upstreams:
   kitchen: { services: [kitchen.v1.Kitchen], endpoints: ["http://127.0.0.1:1"] }
+authentication:
+  issuers: [{ issuer: a, audience: b, algorithm: ES256, jwks: "http://127.0.0.1:1/" }]
 authorization:
   access:
     kitchen.v1.Kitchen/GetDish: public
@@ -73,8 +78,11 @@ authorization:
     )
     .await;
     assert_eq!((exit.code, exit.errors.as_str()), (Some(0), ""));
-    let lines: Vec<String> =
-        exit.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let lines: Vec<String> = exit
+        .out
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
     let expected = [
         "ROUTE RPC ACCESS",
         "HEAD /v1/count kitchen.v1.Kitchen/CountDishes public",

@@ -37,8 +37,14 @@ async fn another_endpoint_takes_the_call_when_one_can_not_be_reached() {
 async fn without_any_endpoint_the_answer_is_503_and_the_others_go_on() {
     let alive = Upstream::content().await;
     let gate = Gate::start(|config| {
-        let config = config.upstream("kitchen", "kitchen.v1.Kitchen", &["http://127.0.0.1:9", "http://127.0.0.1:7"]);
-        config.upstream("cellar", "kitchen.v1.Cellar", &[&alive.url()]).access("kitchen.v1.Cellar/GetWine", "public")
+        let config = config.upstream(
+            "kitchen",
+            "kitchen.v1.Kitchen",
+            &["http://127.0.0.1:9", "http://127.0.0.1:7"],
+        );
+        config
+            .upstream("cellar", "kitchen.v1.Cellar", &[&alive.url()])
+            .access("kitchen.v1.Cellar/GetWine", "public")
     })
     .await;
     let reply = gate.get("/v1/dishes/soup").await.is(503);
@@ -51,14 +57,18 @@ async fn without_any_endpoint_the_answer_is_503_and_the_others_go_on() {
 #[tokio::test]
 async fn services_may_come_after_the_gateway_and_come_back() {
     let address = nobody().await;
-    let gate = Gate::start(|config| config.upstream("kitchen", "kitchen.v1.Kitchen", &[&address])).await;
+    let gate =
+        Gate::start(|config| config.upstream("kitchen", "kitchen.v1.Kitchen", &[&address])).await;
     gate.get("/v1/dishes/soup").await.is(503);
     for _ in 0..2 {
-        let kitchen = Upstream::at(address.trim_start_matches("http://"), |_| Answer::wire(b"")).await;
-        until("the service is found", async || gate.get("/v1/dishes/soup").await.status == 200).await;
+        let kitchen =
+            Upstream::at(address.trim_start_matches("http://"), |_| Answer::wire(b"")).await;
+        until("the service is found", async || gate.get("/v1/dishes/soup").await.status == 200)
+            .await;
         assert!(!kitchen.seen().is_empty());
         drop(kitchen);
-        until("the service is missed", async || gate.get("/v1/dishes/soup").await.status == 503).await;
+        until("the service is missed", async || gate.get("/v1/dishes/soup").await.status == 503)
+            .await;
     }
 }
 
@@ -66,7 +76,8 @@ async fn services_may_come_after_the_gateway_and_come_back() {
 async fn a_service_that_hangs_is_left_at_the_deadline() {
     let kitchen = Upstream::answering(|_| Answer::never()).await;
     let gate =
-        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 300ms }")).await;
+        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 300ms }"))
+            .await;
     let reply = gate.get("/v1/dishes/soup").await.is(504);
     kitchen.cancelled(1).await;
     assert_eq!(kitchen.seen().len(), 1, "a call that may have been acted on is not made again");
@@ -77,7 +88,9 @@ async fn a_service_that_hangs_is_left_at_the_deadline() {
 #[tokio::test]
 async fn a_client_may_want_it_sooner() {
     let kitchen = Upstream::answering(|_| Answer::never()).await;
-    let gate = Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 30s }")).await;
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 30s }"))
+            .await;
     gate.get("/v1/dishes/soup").header("grpc-timeout", "100m").await.is(504);
     kitchen.cancelled(1).await;
 }
@@ -89,14 +102,21 @@ async fn a_client_that_goes_away_takes_its_call_with_it() {
     let mut fastest = Duration::MAX;
     for number in 1..=5 {
         let mut wire = Wire::open(&gate).await;
-        wire.send(format!("GET /v1/dishes/soup HTTP/1.1\r\nHost: a\r\nX-Request-Id: gone-{number}\r\n\r\n")).await;
+        wire.send(format!(
+            "GET /v1/dishes/soup HTTP/1.1\r\nHost: a\r\nX-Request-Id: gone-{number}\r\n\r\n"
+        ))
+        .await;
         kitchen.called(number).await;
         let left = SystemTime::now();
         drop(wire);
         kitchen.cancelled(number).await;
         fastest = fastest.min(left.elapsed().unwrap());
         let line = gate.line_with_id(&format!("gone-{number}")).await;
-        assert_eq!((&line["code"], &line["complete"]), (&json!("CANCELLED"), &json!(false)), "{line}");
+        assert_eq!(
+            (&line["code"], &line["complete"]),
+            (&json!("CANCELLED"), &json!(false)),
+            "{line}"
+        );
         assert_eq!(line["rpc"], "kitchen.v1.Kitchen/GetDish");
     }
     assert!(fastest < Duration::from_millis(100), "{fastest:?}");
@@ -106,7 +126,8 @@ async fn a_client_that_goes_away_takes_its_call_with_it() {
 async fn a_stream_of_http2_that_is_reset_takes_its_call_with_it() {
     let kitchen = Upstream::answering(|_| Answer::never()).await;
     let gate = Gate::before(&kitchen).await.speaking_http2();
-    let asked = tokio::spawn(gate.get("/v1/dishes/soup").header("x-request-id", "reset-1").into_future());
+    let asked =
+        tokio::spawn(gate.get("/v1/dishes/soup").header("x-request-id", "reset-1").into_future());
     kitchen.called(1).await;
     asked.abort();
     kitchen.cancelled(1).await;
@@ -144,7 +165,11 @@ async fn a_connection_that_breaks_within_an_answer_is_the_services_fault() {
     let reply = asked.await.unwrap();
     assert_eq!(reply.clone().is(503).problem()["code"], "UNAVAILABLE");
     let line = gate.line(&reply).await;
-    assert_eq!((&line["origin"], &line["tries"]), (&json!("upstream"), &json!(1)), "not made again: {line}");
+    assert_eq!(
+        (&line["origin"], &line["tries"]),
+        (&json!("upstream"), &json!(1)),
+        "not made again: {line}"
+    );
 }
 
 #[tokio::test]
@@ -156,7 +181,8 @@ async fn what_does_not_speak_http2_is_unreachable() {
             let _gone = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
         }
     });
-    let gate = Gate::start(|config| config.upstream("kitchen", "kitchen.v1.Kitchen", &[&url])).await;
+    let gate =
+        Gate::start(|config| config.upstream("kitchen", "kitchen.v1.Kitchen", &[&url])).await;
     let reply = gate.get("/v1/dishes/soup").await;
     assert!(matches!(reply.status, 503 | 504), "{reply}");
     assert_eq!(gate.line(&reply).await["origin"], "upstream");

@@ -49,27 +49,43 @@ async fn refuses_what_can_be_read_in_two_ways_and_closes() {
 async fn a_length_beside_chunks_smuggles_nothing() {
     let kitchen = kitchen().await;
     let gate = Gate::before(&kitchen).await;
-    let request = format!("{POST}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{NEXT}");
+    let request =
+        format!("{POST}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{NEXT}");
     let answers = Wire::talk(&gate, request).await;
     assert!(answers.len() <= 1, "{answers:?}");
-    assert!(kitchen.seen().iter().all(|seen| seen.rpc.ends_with("CreateDish")), "{:?}", kitchen.seen());
+    assert!(
+        kitchen.seen().iter().all(|seen| seen.rpc.ends_with("CreateDish")),
+        "{:?}",
+        kitchen.seen()
+    );
     let request = format!(
         "{}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{NEXT}",
         POST.replace("HTTP/1.1", "HTTP/1.0")
     );
     let answers = Wire::talk(&gate, request).await;
     assert!(answers.len() <= 1, "{answers:?}");
-    assert!(kitchen.seen().iter().all(|seen| seen.rpc.ends_with("CreateDish")), "{:?}", kitchen.seen());
+    assert!(
+        kitchen.seen().iter().all(|seen| seen.rpc.ends_with("CreateDish")),
+        "{:?}",
+        kitchen.seen()
+    );
 }
 
 #[tokio::test]
 async fn chunks_that_are_not_well_formed_are_no_body() {
     let kitchen = kitchen().await;
     let gate = Gate::before(&kitchen).await;
-    for body in ["2\n{}\n0\n\n", "2\r\n{}0\r\n\r\n", "+2\r\n{}\r\n0\r\n\r\n", "0x2\r\n{}\r\n0\r\n\r\n",
-        "ffffffffffffffffff\r\n{}\r\n0\r\n\r\n", "2;a=\n\r\n{}\r\n0\r\n\r\n"]
-    {
-        let answers = Wire::talk(&gate, format!("{POST}Transfer-Encoding: chunked\r\n\r\n{body}{NEXT}")).await;
+    for body in [
+        "2\n{}\n0\n\n",
+        "2\r\n{}0\r\n\r\n",
+        "+2\r\n{}\r\n0\r\n\r\n",
+        "0x2\r\n{}\r\n0\r\n\r\n",
+        "ffffffffffffffffff\r\n{}\r\n0\r\n\r\n",
+        "2;a=\n\r\n{}\r\n0\r\n\r\n",
+    ] {
+        let answers =
+            Wire::talk(&gate, format!("{POST}Transfer-Encoding: chunked\r\n\r\n{body}{NEXT}"))
+                .await;
         let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
         assert!(matches!(statuses.as_slice(), [] | [400]), "{body:?}: {answers:?}");
     }
@@ -182,14 +198,19 @@ async fn a_body_where_none_belongs_is_never_a_request() {
 async fn the_head_of_a_request_has_limits() {
     let kitchen = kitchen().await;
     let gate = Gate::before(&kitchen).await;
-    let many: String = (0..200).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let many = (0..200).map(|number| format!("x-{number}: 1\r\n")).collect::<Vec<_>>().concat();
     for (what, line, headers) in [
         ("a long path", format!("/v1/dishes/{}", "x".repeat(100_000)), String::new()),
         ("a long query", format!("/v1/dishes?pageToken={}", "x".repeat(100_000)), String::new()),
-        ("a long header", "/v1/dishes/soup".to_owned(), format!("x-a: {}\r\n", "x".repeat(100_000))),
+        (
+            "a long header",
+            "/v1/dishes/soup".to_owned(),
+            format!("x-a: {}\r\n", "x".repeat(100_000)),
+        ),
         ("many headers", "/v1/dishes/soup".to_owned(), many),
     ] {
-        let request = format!("GET {line} HTTP/1.1\r\nHost: gate\r\nConnection: close\r\n{headers}\r\n");
+        let request =
+            format!("GET {line} HTTP/1.1\r\nHost: gate\r\nConnection: close\r\n{headers}\r\n");
         let answers = Wire::talk(&gate, request).await;
         let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
         assert!(matches!(statuses.as_slice(), [] | [400 | 414 | 431]), "{what}: {statuses:?}");
@@ -203,11 +224,21 @@ async fn what_is_not_http_is_hung_up_on() {
     let kitchen = kitchen().await;
     let gate = Gate::before(&kitchen).await;
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".as_slice();
-    for bytes in [hello, b"\0\0\0\0\r\n\r\n", b"hello\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"] {
+    for bytes in [
+        hello,
+        b"\0\0\0\0\r\n\r\n",
+        b"hello\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
+    ] {
         let mut wire = Wire::open(&gate).await;
         wire.send(bytes).await;
         let said = wire.closed().await;
-        assert!(said.is_empty() || said.starts_with("HTTP/1.1 400"), "{}: {said}", bytes.escape_ascii());
+        assert!(
+            said.is_empty() || said.starts_with("HTTP/1.1 400"),
+            "{}: {said}",
+            bytes.escape_ascii()
+        );
     }
     gate.get("/v1/dishes/alive").await.is(200);
 }

@@ -17,7 +17,9 @@ fn request(message: impl Into<Bytes>) -> Request<Bytes> {
 async fn the_bytes_of_a_message_are_not_touched() {
     // Fields out of order, an unknown field, a list packed and unpacked, a value beyond its enum: JSON would lose them.
     let message = b"\xf8\x07\x2a\x1a\x01b\x0a\x01a\x20\x63\x0a\x01c".as_slice();
-    let kitchen = Upstream::answering(|seen| Answer::wire(&[&seen.message[..], b"\xf8\x07\x2b"].concat())).await;
+    let kitchen =
+        Upstream::answering(|seen| Answer::wire(&[&seen.message[..], b"\xf8\x07\x2b"].concat()))
+            .await;
     let gate = Gate::before(&kitchen).await;
     let answer = gate.grpc().await.call("CreateDish", request(message)).await.unwrap();
     let call = kitchen.only_call();
@@ -33,7 +35,10 @@ async fn an_rpc_without_a_rule_is_reached_by_grpc_alone() {
     assert_eq!(decode("Dish", answer.get_ref()), json!({"id": "soup"}));
     let id = answer.metadata().get("x-request-id").unwrap().to_str().unwrap();
     let line = gate.line_with_id(id).await;
-    assert_eq!((&line["rpc"], &line["route"]), (&json!("kitchen.v1.Kitchen/Whisper"), &json!("kitchen.v1.Kitchen/Whisper")));
+    assert_eq!(
+        (&line["rpc"], &line["route"]),
+        (&json!("kitchen.v1.Kitchen/Whisper"), &json!("kitchen.v1.Kitchen/Whisper"))
+    );
     assert_eq!((&line["code"], &line["method"]), (&json!("OK"), &json!("POST")));
     kitchen.forget();
     gate.post("/kitchen.v1.Kitchen/Whisper", &json!({})).await.is(404);
@@ -61,7 +66,10 @@ async fn the_access_line_counts_for_grpc_too() {
     let key = Key::new("k1");
     let issuer = Issuer::of(&key).await;
     let kitchen = Upstream::content().await;
-    let gate = Gate::start(|config| config.kitchen(&kitchen).issuer(&issuer).access("GetDish", "role:cook")).await;
+    let gate = Gate::start(|config| {
+        config.kitchen(&kitchen).issuer(&issuer).access("GetDish", "role:cook")
+    })
+    .await;
     let client = gate.grpc().await;
     let with = |token: String| {
         let mut request = request("");
@@ -78,7 +86,13 @@ async fn the_access_line_counts_for_grpc_too() {
     client.call("GetDish", with(key.token(&json!({"roles": ["cook"]})))).await.unwrap();
     assert_eq!(kitchen.only_call().header("x-principal-id"), Some("ada"));
     // Another spelling of the content type is the same dialect, or none; never a side door.
-    for content_type in ["application/grpc+proto", "application/grpc;x=1", "APPLICATION/GRPC", "application/grpc-web", "application/json"] {
+    for content_type in [
+        "application/grpc+proto",
+        "application/grpc;x=1",
+        "APPLICATION/GRPC",
+        "application/grpc-web",
+        "application/json",
+    ] {
         let head = format!("Content-Type: {content_type}\r\nContent-Length: 5\r\n");
         let answers = Wire::talk(&gate, format!(
             "POST /kitchen.v1.Kitchen/GetDish HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{head}\r\n\0\0\0\0\0"
@@ -101,7 +115,8 @@ async fn failures_keep_their_code_their_words_and_their_details() {
         let request = tonic_types::pb::BadRequest { field_violations: vec![violation] };
         let value = prost::Message::encode_to_vec(&request);
         let type_url = "type.googleapis.com/google.rpc.BadRequest".to_owned();
-        Answer::error(Code::InvalidArgument, "100%25 wrong").details(vec![prost_types::Any { type_url, value }])
+        Answer::error(Code::InvalidArgument, "100%25 wrong")
+            .details(vec![prost_types::Any { type_url, value }])
     })
     .await;
     let gate = Gate::before(&kitchen).await;
@@ -113,7 +128,10 @@ async fn failures_keep_their_code_their_words_and_their_details() {
     let kitchen = Upstream::answering(|_| Answer::error(Code::Internal, "SELECT password")).await;
     let gate = Gate::before(&kitchen).await;
     let status = gate.grpc().await.call("GetDish", request("")).await.unwrap_err();
-    assert_eq!((status.code(), status.message()), (Code::Internal, "the service failed on this request"));
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::Internal, "the service failed on this request")
+    );
 }
 
 #[tokio::test]
@@ -128,7 +146,8 @@ async fn a_stream_arrives_message_by_message() {
     };
     let gate = Gate::before(&kitchen).await;
     let asked = encode("ListDishesRequest", &json!({"vegan": true}));
-    let mut stream = gate.grpc().await.stream("WatchDishes", request(asked.clone())).await.unwrap().into_inner();
+    let mut stream =
+        gate.grpc().await.stream("WatchDishes", request(asked.clone())).await.unwrap().into_inner();
     for dish in &dishes {
         let message = crate::stand::soon("a message", stream.message()).await.unwrap().unwrap();
         assert_eq!(message, dish.as_slice());
@@ -144,9 +163,11 @@ async fn a_stream_ends_as_the_service_ends_it() {
     for (code, expected) in [("0", None), ("5", Some(Code::NotFound))] {
         let message = dish.clone();
         let kitchen =
-            Upstream::answering(move |_| Answer::wires(&[&message]).trailer("grpc-status", code)).await;
+            Upstream::answering(move |_| Answer::wires(&[&message]).trailer("grpc-status", code))
+                .await;
         let gate = Gate::before(&kitchen).await;
-        let mut stream = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap().into_inner();
+        let mut stream =
+            gate.grpc().await.stream("WatchDishes", request("")).await.unwrap().into_inner();
         assert_eq!(stream.message().await.unwrap().unwrap(), dish);
         let end = stream.message().await;
         let line = gate.lines_that(1, |line| line.contains("WatchDishes")).await;
@@ -162,12 +183,18 @@ async fn a_stream_ends_as_the_service_ends_it() {
 #[tokio::test]
 async fn the_clients_deadline_is_kept() {
     let kitchen = Upstream::answering(|_| Answer::never()).await;
-    let gate = Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 30s }"));
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 30s }"));
     let gate = gate.await.speaking_http2();
     // A client of tonic would give up by itself.
-    let ask = gate.ask(http::Method::POST, "/kitchen.v1.Kitchen/GetDish").header("grpc-timeout", "150m");
-    let reply = ask.header("content-type", "application/grpc").body(&b"\0\0\0\0\0"[..]).await.is(200);
-    assert_eq!((reply.header("grpc-status"), reply.header("content-type")), ("4", "application/grpc"));
+    let ask =
+        gate.ask(http::Method::POST, "/kitchen.v1.Kitchen/GetDish").header("grpc-timeout", "150m");
+    let reply =
+        ask.header("content-type", "application/grpc").body(&b"\0\0\0\0\0"[..]).await.is(200);
+    assert_eq!(
+        (reply.header("grpc-status"), reply.header("content-type")),
+        ("4", "application/grpc")
+    );
     kitchen.cancelled(1).await;
 }
 

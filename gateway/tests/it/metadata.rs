@@ -132,7 +132,9 @@ fn left(call: &crate::stand::Seen) -> u64 {
 #[tokio::test]
 async fn a_service_learns_how_long_it_has() {
     let kitchen = Upstream::content().await;
-    let gate = Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 8s }")).await;
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 8s }"))
+            .await;
     gate.get("/v1/dishes/soup").await.is(200);
     let whole = left(&kitchen.only_call());
     assert!(whole < 8_000_000 && whole > 1_000_000, "{whole}");
@@ -141,11 +143,18 @@ async fn a_service_learns_how_long_it_has() {
     assert!(asked < 3_000_000 && asked > 100_000, "{asked}");
     gate.get("/v1/dishes/soup").header("grpc-timeout", "1H").await.is(200);
     let long = left(&kitchen.only_call());
-    assert!(long < 8_000_000 && long > 1_000_000, "no client gets more than the gateway gives: {long}");
+    assert!(
+        long < 8_000_000 && long > 1_000_000,
+        "no client gets more than the gateway gives: {long}"
+    );
     for wrong in ["", "3", "3s", "-3S", "123456789S", "3S3S"] {
         gate.get("/v1/dishes/soup").header("grpc-timeout", wrong).await.is(400);
     }
-    gate.get("/v1/dishes/soup").header("grpc-timeout", "1S").header("grpc-timeout", "2S").await.is(400);
+    gate.get("/v1/dishes/soup")
+        .header("grpc-timeout", "1S")
+        .header("grpc-timeout", "2S")
+        .await
+        .is(400);
     kitchen.saw_nothing();
 }
 
@@ -168,15 +177,12 @@ async fn an_idempotency_key_is_passed_on_bare_or_refused() {
         ("k\u{e9}", None),
     ] {
         let reply = gate.post("/v1/dishes", &json!({})).header("idempotency-key", sent).await;
-        match passed {
-            Some(passed) => {
-                assert_eq!(reply.status, 200, "{sent}: {reply}");
-                assert_eq!(kitchen.only_call().header("idempotency-key"), Some(passed));
-            }
-            None => {
-                assert_eq!(reply.is(400).problem()["type"], "/problems/invalid-header", "{sent}");
-                kitchen.saw_nothing();
-            }
+        if let Some(passed) = passed {
+            assert_eq!(reply.status, 200, "{sent}: {reply}");
+            assert_eq!(kitchen.only_call().header("idempotency-key"), Some(passed));
+        } else {
+            assert_eq!(reply.is(400).problem()["type"], "/problems/invalid-header", "{sent}");
+            kitchen.saw_nothing();
         }
     }
     let twice = gate.post("/v1/dishes", &json!({})).header("idempotency-key", "a");
@@ -207,7 +213,14 @@ async fn metadata_of_an_answer_stays_inside_unless_it_is_named() {
     let reply = gate.get("/v1/dishes/soup").await.is(200);
     let mut names: Vec<&str> = reply.headers.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
-    let expected = ["content-length", "content-type", "date", "x-content-type-options", "x-request-id", "x-table"];
+    let expected = [
+        "content-length",
+        "content-type",
+        "date",
+        "x-content-type-options",
+        "x-request-id",
+        "x-table",
+    ];
     assert_eq!(names, expected, "{reply}");
     let tables: Vec<_> = reply.headers.get_all("x-table").iter().collect();
     assert_eq!(tables, ["7", "8"]);
@@ -215,7 +228,10 @@ async fn metadata_of_an_answer_stays_inside_unless_it_is_named() {
 
     let answer = gate.grpc().await.call("Whisper", Request::new(Bytes::new())).await.unwrap();
     let metadata = answer.metadata();
-    assert!(metadata.contains_key("x-table") && metadata.contains_key("x-request-id"), "{metadata:?}");
+    assert!(
+        metadata.contains_key("x-table") && metadata.contains_key("x-request-id"),
+        "{metadata:?}"
+    );
     for inside in ["set-cookie", "server", "x-internal-host", "x-trailer", "location"] {
         assert!(!metadata.contains_key(inside), "{metadata:?}");
     }
@@ -225,7 +241,9 @@ async fn metadata_of_an_answer_stays_inside_unless_it_is_named() {
 async fn named_request_headers_pass_with_all_their_values() {
     let kitchen = Upstream::content().await;
     let gate = Gate::start(|config| {
-        config.kitchen(&kitchen).section("transcoding", "{ request_headers: [x-tenant, accept-language] }")
+        config
+            .kitchen(&kitchen)
+            .section("transcoding", "{ request_headers: [x-tenant, accept-language] }")
     })
     .await;
     let headers = "X-Tenant: a\r\nx-tenant: b\r\nAccept-Language: fr\r\nX-Other: c\r\nConnection: x-tenant\r\n";

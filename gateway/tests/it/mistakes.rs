@@ -28,8 +28,9 @@ pub(crate) async fn check_text(text: &str) -> Exit {
 async fn check(old: &str, new: &str, expected: &[&str]) {
     assert!(GOOD.contains(old), "{old}");
     let exit = check_text(&GOOD.replacen(old, new, 1)).await;
-    let expected: String =
+    let expected: Vec<String> =
         expected.iter().map(|line| format!("gateway.yaml:{line}\n")).collect();
+    let expected = expected.concat();
     assert_eq!((exit.errors, exit.code), (expected, Some(78)), "{old} -> {new}");
     assert_eq!(exit.out, "", "{old} -> {new}");
 }
@@ -45,13 +46,14 @@ async fn sections() {
     let known = "there is no such section; there are schema, listener, admin, upstreams, authentication, \
                  authorization, load_balancing, resilience, transcoding, monitoring";
     check("schema: { file: schema.binpb }\n", "", &["schema: the section is missing"]).await;
-    check("admin:", "admins:", &["admin: the section is missing", &format!("3:9: admins: {known}")])
-        .await;
-    check("schema:", "schema: {}\nschema:", &["2:1: (file): duplicate mapping key: schema"]).await;
-    check("schema: {", "schema: [{", &[
-        "2:9: (file): illegal placement of ':' indicator",
-    ])
+    check(
+        "admin:",
+        "admins:",
+        &["admin: the section is missing", &format!("3:9: admins: {known}")],
+    )
     .await;
+    check("schema:", "schema: {}\nschema:", &["2:1: (file): duplicate mapping key: schema"]).await;
+    check("schema: {", "schema: [{", &["2:9: (file): illegal placement of ':' indicator"]).await;
     check(GOOD, "- a\n", &["1:1: (file): expected mapping start"]).await;
     let missing = ["schema", "listener", "admin", "upstreams", "authorization"]
         .map(|section| format!("{section}: the section is missing"));
@@ -76,9 +78,11 @@ async fn addresses() {
         let complaint = format!("2:22: listener.address: `{wrong}` {advice}");
         check("\"127.0.0.1:0\"", &format!("\"{wrong}\""), &[&complaint]).await;
     }
-    check("admin: { address: \"127.0.0.1:0\" }", "admin: { address: nowhere }", &[&format!(
-        "3:19: admin.address: `nowhere` {advice}"
-    )])
+    check(
+        "admin: { address: \"127.0.0.1:0\" }",
+        "admin: { address: nowhere }",
+        &[&format!("3:19: admin.address: `nowhere` {advice}")],
+    )
     .await;
 }
 
@@ -96,13 +100,17 @@ async fn upstreams() {
         "upstreams.cellar.endpoints: there is no endpoint: write at least one, such as http://127.0.0.1:50051",
     ])
     .await;
-    check("[\"http://127.0.0.1:1\"]", "[\"http://a:1\", \"http://a:1\"]", &[
-        "5:70: upstreams.cellar.endpoints: `http://a:1` is there twice",
-    ])
+    check(
+        "[\"http://127.0.0.1:1\"]",
+        "[\"http://a:1\", \"http://a:1\"]",
+        &["5:70: upstreams.cellar.endpoints: `http://a:1` is there twice"],
+    )
     .await;
-    check("endpoints:", "endpoint:", &[
-        "5:44: upstreams: unknown field `endpoint`, expected one of services, endpoints",
-    ])
+    check(
+        "endpoints:",
+        "endpoint:",
+        &["5:44: upstreams: unknown field `endpoint`, expected one of services, endpoints"],
+    )
     .await;
     let wrong = [
         "127.0.0.1:1",
@@ -126,7 +134,8 @@ async fn upstreams() {
 
 #[tokio::test]
 async fn access_lines() {
-    let instead = "write public, authenticated, role:<name> or internal (rules by name are not available)";
+    let instead =
+        "write public, authenticated, role:<name> or internal (rules by name are not available)";
     for wrong in ["publik", "PUBLIC", "self", "role", "everyone"] {
         check(": public", &format!(": {wrong}"), &[&format!(
             "8:32: authorization.access.kitchen.v1.Cellar/GetWine: `{wrong}` is not an access; {instead}"
@@ -135,11 +144,24 @@ async fn access_lines() {
     }
     check(": public", ":", &["8:30: authorization: cannot deserialize null into string"]).await;
     check(": public", ": [public]", &["8:32: authorization: expected string scalar"]).await;
-    check("access:", "acces:", &["7:3: authorization: unknown field `acces`, expected one of access"]).await;
-    check(": public", ": public\n    kitchen.v1.Cellar/GetWine: internal", &[
-        "9:5: (file): duplicate mapping key: kitchen.v1.Cellar/GetWine",
-    ])
+    check(
+        "access:",
+        "acces:",
+        &["7:3: authorization: unknown field `acces`, expected one of access"],
+    )
     .await;
+    check(
+        ": public",
+        ": public\n    kitchen.v1.Cellar/GetWine: internal",
+        &["9:5: (file): duplicate mapping key: kitchen.v1.Cellar/GetWine"],
+    )
+    .await;
+    for nobody in ["authenticated", "role:cook"] {
+        check(": public", &format!(": {nobody}"), &[
+            "8:32: authorization.access.kitchen.v1.Cellar/GetWine: nobody could be admitted: no issuer is trusted, add one to authentication.issuers",
+        ])
+        .await;
+    }
     check(": public", ": public\n    GetWine: public", &[
         "9:14: authorization.access.GetWine: `GetWine` is not an RPC; write package.Service/Method",
     ])
@@ -185,17 +207,23 @@ async fn issuers() {
     ])
     .await;
     let good = r#"{ issuer: a, audience: b, algorithm: ES256, jwks: "http://a/" }"#;
-    check("authorization:", &issuers(&format!("{good}, {good}")), &[
-        "6:104: authentication.issuers[1].issuer: the issuer `a` is written twice; keep one",
-    ])
+    check(
+        "authorization:",
+        &issuers(&format!("{good}, {good}")),
+        &["6:104: authentication.issuers[1].issuer: the issuer `a` is written twice; keep one"],
+    )
     .await;
-    check("authorization:", &issuers("{ issuer: a, audience: b, jwks: c }"), &[
-        "6:55: authentication: missing field `algorithm`",
-    ])
+    check(
+        "authorization:",
+        &issuers("{ issuer: a, audience: b, jwks: c }"),
+        &["6:55: authentication: missing field `algorithm`"],
+    )
     .await;
-    check("authorization:", "authentication: { issuer: [] }\nauthorization:", &[
-        "6:19: authentication: unknown field `issuer`, expected one of issuers",
-    ])
+    check(
+        "authorization:",
+        "authentication: { issuer: [] }\nauthorization:",
+        &["6:19: authentication: unknown field `issuer`, expected one of issuers"],
+    )
     .await;
 }
 
@@ -249,13 +277,15 @@ async fn rooms() {
 
 #[tokio::test]
 async fn variables() {
-    check("127.0.0.1:0", "127.0.0.1:${NO_SUCH}", &[
-        "2:33: (file): the environment variable NO_SUCH is not set: set it or write ${NO_SUCH:-default}",
+    check("127.0.0.1:0", "127.0.0.1:0${NO_SUCH}", &[
+        "2:34: (file): the environment variable NO_SUCH is not set: set it or write ${NO_SUCH:-default}",
     ])
     .await;
-    check("127.0.0.1:0", "127.0.0.1:${A B}", &[
-        "2:33: (file): `A B` is not the name of an environment variable",
-    ])
+    check(
+        "127.0.0.1:0",
+        "127.0.0.1:0${A B}",
+        &["2:34: (file): `A B` is not the name of an environment variable"],
+    )
     .await;
     for fine in ["127.0.0.1:${PORT}", "127.0.0.1:${NO_SUCH:-0}", "127.0.0.1:${PORT:-nonsense}"] {
         let exit = check_text(&GOOD.replacen("127.0.0.1:0", fine, 1)).await;
@@ -269,7 +299,10 @@ async fn all_mistakes_are_told_together() {
         .replace("http://127.0.0.1:1", "tcp://127.0.0.1:1")
         .replace("\"127.0.0.1:0\"", "\"nowhere\"")
         .replace(": public", ": private")
-        .replace("authorization:", "transcoding: { problem_base: \"a b\" }\nauthorization:");
+        .replace(
+            "authorization:",
+            "transcoding: { problem_base: \"a b\" }\nresilience: { deadline: 5 }\nauthorization:",
+        );
     let exit = check_text(&text).await;
     let places: Vec<&str> =
         exit.errors.lines().map(|line| line.split(": ").nth(1).unwrap()).collect();
@@ -278,6 +311,7 @@ async fn all_mistakes_are_told_together() {
         "admin.address",
         "upstreams.cellar.endpoints",
         "transcoding.problem_base",
+        "resilience",
         "authorization.access.kitchen.v1.Cellar/GetWine",
     ];
     assert_eq!((places.as_slice(), exit.code), (expected.as_slice(), Some(78)), "{}", exit.errors);

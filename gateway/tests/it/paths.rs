@@ -46,7 +46,11 @@ async fn paths_with_two_readings_are_refused_at_once() {
         let reply = Wire::ask(&gate, &format!("GET {path}")).await;
         assert_eq!(reply.status, 400, "{path}: {reply}");
         let line = gate.line(&reply).await;
-        assert_eq!((line.get("route"), &line["code"]), (None, &json!("INVALID_ARGUMENT")), "{path}");
+        assert_eq!(
+            (line.get("route"), &line["code"]),
+            (None, &json!("INVALID_ARGUMENT")),
+            "{path}"
+        );
     }
     kitchen.saw_nothing();
 }
@@ -130,7 +134,10 @@ async fn no_spelling_goes_around_the_access_line() {
     let kitchen = Upstream::content().await;
     let gate = Gate::start(|config| {
         let config = config.kitchen(&kitchen).issuer(&issuer);
-        config.access("GetDish", "role:cook").access("DeleteDish", "role:cook").access("CountDishes", "role:cook")
+        config
+            .access("GetDish", "role:cook")
+            .access("DeleteDish", "role:cook")
+            .access("CountDishes", "role:cook")
     })
     .await;
     for line in [
@@ -168,7 +175,16 @@ async fn no_spelling_goes_around_the_access_line() {
 async fn the_doors_of_operators_are_not_on_the_public_side() {
     let kitchen = Upstream::content().await;
     let gate = Gate::before(&kitchen).await;
-    for path in ["/healthz", "/readyz", "/metrics", "/admin", "/console/", "/debug/pprof", "/actuator", "/openapi.json"] {
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/admin",
+        "/console/",
+        "/debug/pprof",
+        "/actuator",
+        "/openapi.json",
+    ] {
         assert_eq!(Wire::ask(&gate, &format!("GET {path}")).await.status, 404, "{path}");
     }
     assert_eq!(gate.admin("/v1/dishes/soup").await.status, 404);
@@ -206,7 +222,11 @@ async fn head_is_get_without_a_body() {
 #[tokio::test]
 async fn options_tells_what_a_path_takes() {
     let kitchen = Upstream::content().await;
-    let gate = Gate::start(|config| config.kitchen(&kitchen).access("GetDish", "role:cook")).await;
+    let issuer = Issuer::of(&Key::new("k1")).await;
+    let gate = Gate::start(|config| {
+        config.kitchen(&kitchen).issuer(&issuer).access("GetDish", "role:cook")
+    })
+    .await;
     for (path, status, allow) in [
         ("/v1/dishes", 204, "GET, HEAD, OPTIONS, POST"),
         ("/v1/dishes/soup", 204, "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),

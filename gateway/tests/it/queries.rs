@@ -23,7 +23,10 @@ async fn parameters_are_fields() {
         ("pageToken=..%2F..", json!({"pageToken": "../.."})),
         ("pageToken=%00", json!({"pageToken": "\0"})),
         ("ids=a&ids=b&ids=a", json!({"ids": ["a", "b", "a"]})),
-        ("filter.chef=ada&filter.taste=TASTE_SOUR", json!({"filter": {"chef": "ada", "taste": "TASTE_SOUR"}})),
+        (
+            "filter.chef=ada&filter.taste=TASTE_SOUR",
+            json!({"filter": {"chef": "ada", "taste": "TASTE_SOUR"}}),
+        ),
         ("filter.taste=2", json!({"filter": {"taste": "TASTE_SOUR"}})),
         ("since=2026-11-24T09:30:00Z", json!({"since": "2026-11-24T09:30:00Z"})),
         ("fields=name,chef.stars", json!({"fields": "name,chef.stars"})),
@@ -82,7 +85,10 @@ async fn a_route_that_takes_all_from_its_body_takes_no_query() {
     gate.post("/v1/dishes?name=soup", &json!({})).await.is(400).problem();
     gate.ask(Method::PATCH, "/v1/dishes/soup?dish.name=a").json(&json!({})).await.is(400).problem();
     kitchen.saw_nothing();
-    gate.ask(Method::PATCH, "/v1/dishes/soup?updateMask=name").json(&json!({"name": "a"})).await.is(200);
+    gate.ask(Method::PATCH, "/v1/dishes/soup?updateMask=name")
+        .json(&json!({"name": "a"}))
+        .await
+        .is(200);
     let expected = json!({"dish": {"id": "soup", "name": "a"}, "updateMask": "name"});
     assert_eq!(kitchen.only_call().json("UpdateDishRequest"), expected);
 }

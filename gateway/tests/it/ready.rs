@@ -9,7 +9,10 @@ use crate::stand::{Answer, Gate, Issuer, Key, Latch, Upstream, until};
 
 #[tokio::test]
 async fn ready_when_everything_was_tried_even_if_nothing_answers() {
-    let gate = Gate::start(|config| config.upstream("kitchen", "kitchen.v1.Kitchen", &["http://127.0.0.1:9"])).await;
+    let gate = Gate::start(|config| {
+        config.upstream("kitchen", "kitchen.v1.Kitchen", &["http://127.0.0.1:9"])
+    })
+    .await;
     until("readiness", async || gate.admin("/readyz").await.status == 200).await;
     assert_eq!(gate.admin("/readyz").await.text(), "ready\n");
     gate.get("/v1/dishes/soup").await.is(503);
@@ -33,7 +36,8 @@ async fn not_ready_before_the_keys_were_tried() {
 async fn an_upstream_that_swallows_everything_delays_readiness_for_five_seconds_at_most() {
     let hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", hole.local_addr().unwrap());
-    let gate = Gate::start(|config| config.upstream("kitchen", "kitchen.v1.Kitchen", &[&url])).await;
+    let gate =
+        Gate::start(|config| config.upstream("kitchen", "kitchen.v1.Kitchen", &[&url])).await;
     let opened = SystemTime::now();
     assert_eq!(gate.admin("/readyz").await.status, 503);
     until("readiness", async || gate.admin("/readyz").await.status == 200).await;

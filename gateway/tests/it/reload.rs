@@ -10,7 +10,8 @@ const REFUSED: &str = "the configuration was not taken over";
 #[tokio::test]
 async fn what_is_added_is_there_and_what_is_taken_away_is_gone() {
     let (kitchen, cellar) = (Upstream::content().await, Upstream::content().await);
-    let mut gate = Gate::before(&kitchen).await;
+    let issuer = Issuer::of(&Key::new("k1")).await;
+    let mut gate = Gate::start(|config| config.kitchen(&kitchen).issuer(&issuer)).await;
     gate.get("/v1/dishes/soup").await.is(200);
     gate.get("/v1/wines/red").await.is(404);
     gate.rewrite(|config| {
@@ -31,16 +32,17 @@ async fn what_is_added_is_there_and_what_is_taken_away_is_gone() {
 async fn a_bad_file_changes_nothing_and_says_so() {
     let kitchen = Upstream::content().await;
     let mut gate = Gate::before(&kitchen).await;
-    for (change, complaint) in [
-        ("{ log: xml }", "monitoring: unknown variant `xml`"),
-        ("[", "(file): "),
-    ] {
+    for (change, complaint) in
+        [("{ log: xml }", "monitoring: unknown variant `xml`"), ("[", "(file): ")]
+    {
         gate.rewrite(|config| config.access("GetDish", "internal").section("monitoring", change));
         let said = gate.hang_up().await;
         assert!(said.contains(REFUSED) && said.contains(complaint), "{said}");
         gate.get("/v1/dishes/soup").await.is(200);
     }
-    gate.rewrite(|config| config.section("monitoring", "{ log: json }").access("GetDish", "nobody"));
+    gate.rewrite(|config| {
+        config.section("monitoring", "{ log: json }").access("GetDish", "nobody")
+    });
     let said = gate.hang_up().await;
     assert!(said.contains(REFUSED) && said.contains("`nobody` is not an access"), "{said}");
     gate.get("/v1/dishes/soup").await.is(200);
@@ -74,7 +76,10 @@ async fn keys_and_connections_outlive_a_reload_and_trust_does_not() {
     let key = Key::new("k1");
     let issuer = Issuer::of(&key).await;
     let kitchen = Upstream::content().await;
-    let mut gate = Gate::start(|config| config.kitchen(&kitchen).issuer(&issuer).access("GetDish", "authenticated")).await;
+    let mut gate = Gate::start(|config| {
+        config.kitchen(&kitchen).issuer(&issuer).access("GetDish", "authenticated")
+    })
+    .await;
     let token = key.token(&json!({}));
     let status = async |gate: &Gate| gate.get("/v1/dishes/soup").token(&token).await.status;
     until("the keys are there", async || status(&gate).await == 200).await;
@@ -84,7 +89,9 @@ async fn keys_and_connections_outlive_a_reload_and_trust_does_not() {
     }
     assert_eq!(issuer.asked(), 1);
     // The token was verified and remembered; who no longer trusts its issuer does not take it.
-    gate.rewrite(|config| config.no_issuers());
+    let mut other = Issuer::of(&key).await;
+    "https://other.example".clone_into(&mut other.name);
+    gate.rewrite(|config| config.no_issuers().issuer(&other));
     assert!(gate.hang_up().await.contains(TAKEN));
     assert_eq!(status(&gate).await, 401);
 }

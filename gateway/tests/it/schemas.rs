@@ -36,7 +36,13 @@ async fn what_is_no_descriptor_set_is_refused() {
     let not = "1:17: schema.file: `schema.binpb`: not an encoded FileDescriptorSet";
     check(b"{\"file\": []}", "a.A", &[], &[not]).await;
     check(b"\xff\xff\xff", "a.A", &[], &[not]).await;
-    check(b"", "a.A", &[], &["1:17: schema.file: `schema.binpb`: the descriptor set holds no file"]).await;
+    check(
+        b"",
+        "a.A",
+        &[],
+        &["1:17: schema.file: `schema.binpb`: the descriptor set holds no file"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -46,14 +52,21 @@ async fn editions_and_missing_imports_are_refused_without_a_panic() {
         syntax: Some("editions".to_owned()),
         ..FileDescriptorProto::default()
     };
-    check(&set(file), "a.A", &[], &["new.proto is written in `editions`", "only proto2 and proto3"]).await;
+    check(
+        &set(file),
+        "a.A",
+        &[],
+        &["new.proto is written in `editions`", "only proto2 and proto3"],
+    )
+    .await;
     let file = FileDescriptorProto {
         name: Some("lonely.proto".to_owned()),
         dependency: vec!["friend.proto".to_owned()],
         syntax: Some("proto3".to_owned()),
         ..FileDescriptorProto::default()
     };
-    check(&set(file), "a.A", &[], &["lonely.proto imports friend.proto, which is not in the set"]).await;
+    check(&set(file), "a.A", &[], &["lonely.proto imports friend.proto, which is not in the set"])
+        .await;
 }
 
 #[tokio::test]
@@ -81,10 +94,11 @@ async fn a_set_that_contradicts_itself_is_refused_with_the_reason() {
 
 /// A service whose RPCs have these rules.
 fn service(rules: &[(&str, &str)]) -> Vec<u8> {
-    let rpcs: String = rules
+    let rpcs = rules
         .iter()
         .map(|(rpc, rule)| format!("rpc {rpc} {{ option (google.api.http) = {{ {rule} }}; }}\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     compile(&format!(
         "syntax = \"proto3\"; package a; import \"google/api/annotations.proto\";\n\
          message M {{ string id = 1; repeated string tags = 2; map<string, string> labels = 3; M inner = 4; }}\n\
@@ -111,7 +125,10 @@ async fn rules_that_do_not_fit_their_messages_are_refused() {
         ("get: \"/a/{inner.none}\"", "inner.none"),
         ("get: \"/a/{inner}\"", "it is a message, a.M"),
         ("get: \"/a/{labels}\"", "it is a map"),
-        ("get: \"/a/{tags}\"", "the variable `tags`: it is a repeated field, which a path can't hold"),
+        (
+            "get: \"/a/{tags}\"",
+            "the variable `tags`: it is a repeated field, which a path can't hold",
+        ),
         ("post: \"/a\" body: \"none\"", "body: a.M has no field `none`"),
         ("post: \"/a\" body: \"inner.id\"", "body: a.M has no field `inner.id`"),
         ("get: \"/a\" response_body: \"none\"", "response_body: a.M has no field `none`"),
@@ -121,11 +138,20 @@ async fn rules_that_do_not_fit_their_messages_are_refused() {
         ("get: \"/a//b\"", "a segment is empty"),
         ("get: \"/a/../b\"", "no path with a dot segment"),
         ("get: \"/a/{id}/{id}\"", "`id` stands here for the second time"),
-        ("custom { kind: \"A B\" path: \"/a\" }", "`A B` is not an HTTP method"),
+        ("custom { kind: \"A B\" path: \"/a\" }", "`A B` is not a method that the gateway lets in"),
+        (
+            "custom { kind: \"LINK\" path: \"/a\" }",
+            "`LINK` is not a method that the gateway lets in",
+        ),
     ] {
         let set = service(&[("One(M) returns (M)", rule)]);
-        check(&set, "a.A", &["a.A/One"], &["7:14: authorization.access.a.A/One: its http rule `", complaint])
-            .await;
+        check(
+            &set,
+            "a.A",
+            &["a.A/One"],
+            &["7:14: authorization.access.a.A/One: its http rule `", complaint],
+        )
+        .await;
     }
 }
 

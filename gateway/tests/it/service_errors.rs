@@ -1,6 +1,5 @@
 //! What a service says when it fails, and how much of it a REST client learns.
 
-use prost::Message as _;
 use prost_types::Any;
 use serde_json::json;
 use tonic::Code;
@@ -64,7 +63,10 @@ async fn every_code_has_its_http_status() {
         assert_eq!(reply.header("www-authenticate"), challenge);
         assert!(!reply.headers.contains_key("grpc-status"), "{reply}");
         let line = gate.line(&reply).await;
-        assert_eq!((&line["origin"], &line["status"], &line["code"]), (&json!(origin), &json!(status), &json!(name)));
+        assert_eq!(
+            (&line["origin"], &line["status"], &line["code"]),
+            (&json!(origin), &json!(status), &json!(name))
+        );
         assert!(line["cause"].as_str().unwrap().contains("words of the service"), "{line}");
     }
     assert_eq!(kitchen.seen().len(), 17, "an answer of the service is not asked for again");
@@ -78,8 +80,10 @@ async fn what_a_service_says_of_its_insides_stays_inside() {
             "google.rpc.DebugInfo",
             &pb::DebugInfo { detail: secret.to_owned(), stack_entries: vec![secret.to_owned()] },
         );
-        let (gate, reply) =
-            ask(Answer::error(code, secret).details(vec![detail]).header("x-host", "db-7.internal")).await;
+        let (gate, reply) = ask(Answer::error(code, secret)
+            .details(vec![detail])
+            .header("x-host", "db-7.internal"))
+        .await;
         let all = format!("{:?}{}", reply.headers, reply.text());
         for part in ["SELECT", "password", "db-7", "5432"] {
             assert!(!all.contains(part), "{reply}");
@@ -105,7 +109,8 @@ async fn details_are_decoded_by_their_descriptors() {
             }],
         },
     );
-    let strange = Any { type_url: "type.googleapis.com/secret.v9.Thing".to_owned(), value: vec![1, 2, 255] };
+    let strange =
+        Any { type_url: "type.googleapis.com/secret.v9.Thing".to_owned(), value: vec![1, 2, 255] };
     let info = any(
         "google.rpc.ErrorInfo",
         &pb::ErrorInfo {
@@ -123,7 +128,10 @@ async fn details_are_decoded_by_their_descriptors() {
     assert_eq!((&details[0]["id"], &details[0]["price"]), (&json!("soup"), &json!("7")));
     assert_eq!(details[1]["fieldViolations"][0]["field"], "items[0].quantity");
     assert_eq!(details[1]["fieldViolations"][0]["description"], "at least one");
-    assert_eq!(details[2], json!({"@type": "type.googleapis.com/secret.v9.Thing", "value": "AQL/"}));
+    assert_eq!(
+        details[2],
+        json!({"@type": "type.googleapis.com/secret.v9.Thing", "value": "AQL/"})
+    );
     assert_eq!(details[3]["metadata"], json!({"dish": "soup"}));
     assert_eq!(details.len(), 4);
 }
@@ -136,7 +144,8 @@ async fn a_service_says_when_to_come_back() {
         let (_gate, reply) = ask(answer.details(vec![any("google.rpc.RetryInfo", &retry)])).await;
         assert_eq!(reply.is(503).header("retry-after"), expected);
     }
-    let retry = pb::RetryInfo { retry_delay: Some(prost_types::Duration { seconds: -5, nanos: 0 }) };
+    let retry =
+        pb::RetryInfo { retry_delay: Some(prost_types::Duration { seconds: -5, nanos: 0 }) };
     let answer = Answer::error(Code::ResourceExhausted, "full");
     let (_gate, reply) = ask(answer.details(vec![any("google.rpc.RetryInfo", &retry)])).await;
     assert!(matches!(reply.clone().is(429).header("retry-after"), "" | "1"), "{reply}");
@@ -144,20 +153,25 @@ async fn a_service_says_when_to_come_back() {
 
 #[tokio::test]
 async fn details_that_are_broken_do_no_harm() {
-    let answer = Answer::error(Code::NotFound, "no soup").trailer("grpc-status-details-bin", "////");
+    let answer =
+        Answer::error(Code::NotFound, "no soup").trailer("grpc-status-details-bin", "////");
     let (_gate, reply) = ask(answer).await;
     assert_eq!(reply.is(404).problem().get("details"), None);
-    let lying = Any { type_url: "type.googleapis.com/kitchen.v1.Dish".to_owned(), value: vec![255] };
+    let lying =
+        Any { type_url: "type.googleapis.com/kitchen.v1.Dish".to_owned(), value: vec![255] };
     let (_gate, reply) = ask(Answer::error(Code::NotFound, "no soup").details(vec![lying])).await;
     let problem = reply.is(404).problem();
-    assert_eq!(problem["details"], json!([{"@type": "type.googleapis.com/kitchen.v1.Dish", "value": "/w=="}]));
+    assert_eq!(
+        problem["details"],
+        json!([{"@type": "type.googleapis.com/kitchen.v1.Dish", "value": "/w=="}])
+    );
 }
 
 /// The service is there, but what it says is not gRPC, or not one message.
 #[tokio::test]
 async fn answers_that_are_no_answers_are_the_services_fault() {
     let whole = b"\0\0\0\0\0".as_slice();
-    let long = [b"\0\x00\x50\x00\x00".as_slice(), &[0; 0x50_0000]].concat();
+    let long = [b"\0\x00\x50\x00\x00".as_slice(), &vec![0; 0x50_0000]].concat();
     for (what, answer) in [
         ("a web page", Answer::plain(200, "<html>hello</html>")),
         ("a missing page", Answer::plain(404, "<html>gone</html>")),

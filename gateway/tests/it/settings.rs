@@ -35,8 +35,10 @@ async fn schema_file() {
 async fn listener_address_and_admin_address() {
     for key in ["listener", "admin"] {
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let gate =
-            Gate::start(|config| config.hide_kitchen().section(key, &format!("{{ address: \"{free}\" }}"))).await;
+        let gate = Gate::start(|config| {
+            config.hide_kitchen().section(key, &format!("{{ address: \"{free}\" }}"))
+        })
+        .await;
         let chosen = if key == "listener" { gate.address } else { gate.admin };
         assert_eq!(chosen, free);
         assert_eq!(gate.get("/healthz").await.status, 404, "operators have their own door");
@@ -99,7 +101,8 @@ async fn authentication_issuers() {
         Gate::start(|config| config.kitchen(&kitchen).issuer_with(&issuer, "other", "ES256")).await;
     assert_eq!(status(audience).await, 401);
     let algorithm =
-        Gate::start(|config| config.kitchen(&kitchen).issuer_with(&issuer, "gateway", "ES384")).await;
+        Gate::start(|config| config.kitchen(&kitchen).issuer_with(&issuer, "gateway", "ES384"))
+            .await;
     assert_eq!(status(algorithm).await, 401);
     let jwks = Issuer::of(&Key::new("k1")).await;
     let jwks = Gate::start(|config| config.kitchen(&kitchen).issuer(&jwks)).await;
@@ -196,7 +199,8 @@ async fn resilience_deadline() {
 #[tokio::test]
 async fn transcoding_status_by_reason() {
     let kitchen = Upstream::answering(|_| {
-        let info = tonic_types::pb::ErrorInfo { reason: "SOLD_OUT".to_owned(), ..Default::default() };
+        let info =
+            tonic_types::pb::ErrorInfo { reason: "SOLD_OUT".to_owned(), ..Default::default() };
         let info = prost_types::Any {
             type_url: "type.googleapis.com/google.rpc.ErrorInfo".to_owned(),
             value: prost::Message::encode_to_vec(&info),
@@ -212,7 +216,10 @@ async fn transcoding_status_by_reason() {
     .await;
     let problem = gate.get("/v1/dishes/soup").await.is(410).problem();
     assert_eq!(problem["title"], "Gone");
-    assert_eq!((&problem["code"], &problem["reason"]), (&json!("FAILED_PRECONDITION"), &json!("SOLD_OUT")));
+    assert_eq!(
+        (&problem["code"], &problem["reason"]),
+        (&json!("FAILED_PRECONDITION"), &json!("SOLD_OUT"))
+    );
 }
 
 #[tokio::test]
@@ -241,7 +248,10 @@ async fn transcoding_problem_base() {
     let kitchen = Upstream::content().await;
     for (section, expected) in [
         ("{}", "/problems/invalid-field"),
-        ("{ problem_base: \"https://shop.example/errors/\" }", "https://shop.example/errors/invalid-field"),
+        (
+            "{ problem_base: \"https://shop.example/errors/\" }",
+            "https://shop.example/errors/invalid-field",
+        ),
     ] {
         let gate =
             Gate::start(|config| config.kitchen(&kitchen).section("transcoding", section)).await;
@@ -253,14 +263,16 @@ async fn transcoding_problem_base() {
 #[tokio::test]
 async fn monitoring_log() {
     let kitchen = Upstream::content().await;
-    let gate = Gate::start(|config| config.kitchen(&kitchen).section("monitoring", "{ log: text }")).await;
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("monitoring", "{ log: text }")).await;
     gate.get("/v1/dishes/soup").header("x-request-id", "r-1").await.is(200);
     let lines = gate.lines_that(1, |line| line.ends_with("(r-1)")).await;
     assert!(lines[0].contains(" GET \"/v1/dishes/soup\" -> 200 OK in "), "{lines:?}");
     let all = [gate.lines(), gate.errors.lines()].concat();
     assert!(all.iter().all(|line| !line.starts_with('{') && !line.contains('\u{1b}')), "{all:?}");
 
-    let gate = Gate::start(|config| config.kitchen(&kitchen).section("monitoring", "{ log: json }")).await;
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("monitoring", "{ log: json }")).await;
     gate.line(&gate.get("/v1/dishes/soup").await.is(200)).await;
     let all = [gate.lines(), gate.errors.lines()].concat();
     for line in all {

@@ -32,7 +32,10 @@ async fn requests_under_way_end_and_so_does_the_process() {
         assert_eq!(status.code(), Some(0));
         let ids: Vec<_> = lines.iter().filter(|line| line.contains(reply.request_id())).collect();
         assert_eq!((ids.len(), lines.len()), (1, 2), "{lines:?}");
-        assert_eq!(gate.errors.all().await.iter().filter(|line| line.contains("draining")).count(), 1);
+        assert_eq!(
+            gate.errors.all().await.iter().filter(|line| line.contains("draining")).count(),
+            1
+        );
     }
 }
 

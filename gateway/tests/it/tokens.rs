@@ -9,7 +9,10 @@ async fn a_valid_token_signs_in_and_any_other_does_not() {
     let (key, stranger) = (Key::new("k1"), Key::new("k1"));
     let issuer = Issuer::of(&key).await;
     let kitchen = Upstream::content().await;
-    let gate = Gate::start(|config| config.kitchen(&kitchen).issuer(&issuer).access("GetDish", "authenticated")).await;
+    let gate = Gate::start(|config| {
+        config.kitchen(&kitchen).issuer(&issuer).access("GetDish", "authenticated")
+    })
+    .await;
     let valid = key.token(&json!({}));
     let mut flipped = valid.clone().into_bytes();
     let middle = flipped.len() - 20;
@@ -85,10 +88,13 @@ async fn a_hundred_clients_at_once_ask_for_the_keys_once() {
 async fn without_keys_only_tokens_fail_and_never_into_welcome() {
     let kitchen = Upstream::content().await;
     let long = " ".repeat(1 << 20);
-    for (status, body) in [(500, ""), (200, "{\"keys\":[]}"), (200, "<html>"), (302, ""), (200, long.as_str())] {
+    for (status, body) in
+        [(500, ""), (200, "{\"keys\":[]}"), (200, "<html>"), (302, ""), (200, long.as_str())]
+    {
         let issuer = Issuer::answering(status, body, None).await;
         let gate = Gate::start(|config| config.kitchen(&kitchen).issuer(&issuer)).await;
-        let reply = gate.get("/v1/dishes/soup").token(&Key::new("k1").token(&json!({}))).await.is(503);
+        let reply =
+            gate.get("/v1/dishes/soup").token(&Key::new("k1").token(&json!({}))).await.is(503);
         assert_eq!(reply.problem()["type"], "/problems/keys-unavailable");
         assert!(!reply.text().contains("127.0.0.1"), "{reply}");
         kitchen.saw_nothing();

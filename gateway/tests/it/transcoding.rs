@@ -31,7 +31,14 @@ async fn each_verb_and_body_kind_reaches_its_rpc() {
             json!({"id": "soup", "menu": "lunch"}),
         ),
         (Method::POST, "/v1/dishes", Some(dish.clone()), "CreateDish", "Dish", dish.clone()),
-        (Method::PUT, "/v1/dishes/soup", Some(json!({"name": "Soup"})), "ReplaceDish", "Dish", json!({"id": "soup", "name": "Soup"})),
+        (
+            Method::PUT,
+            "/v1/dishes/soup",
+            Some(json!({"name": "Soup"})),
+            "ReplaceDish",
+            "Dish",
+            json!({"id": "soup", "name": "Soup"}),
+        ),
         (
             Method::PATCH,
             "/v1/dishes/soup?update_mask=name",
@@ -40,7 +47,14 @@ async fn each_verb_and_body_kind_reaches_its_rpc() {
             "UpdateDishRequest",
             json!({"dish": {"id": "soup", "name": "Soup"}, "updateMask": "name"}),
         ),
-        (Method::DELETE, "/v1/dishes/soup", None, "DeleteDish", "GetDishRequest", json!({"id": "soup"})),
+        (
+            Method::DELETE,
+            "/v1/dishes/soup",
+            None,
+            "DeleteDish",
+            "GetDishRequest",
+            json!({"id": "soup"}),
+        ),
         (
             Method::POST,
             "/v1/dishes/soup:cook",
@@ -49,7 +63,14 @@ async fn each_verb_and_body_kind_reaches_its_rpc() {
             "CookDishRequest",
             json!({"id": "soup", "minutes": 7}),
         ),
-        (Method::HEAD, "/v1/count?vegan=true", None, "CountDishes", "ListDishesRequest", json!({"vegan": true})),
+        (
+            Method::HEAD,
+            "/v1/count?vegan=true",
+            None,
+            "CountDishes",
+            "ListDishesRequest",
+            json!({"vegan": true}),
+        ),
         (Method::DELETE, "/v1/taste", Some(dish.clone()), "Taste", "Dish", dish.clone()),
         (Method::GET, "/v1/taste", None, "Taste", "Dish", json!({})),
     ] {
@@ -107,14 +128,22 @@ async fn both_spellings_of_a_field_and_64_bit_numbers_are_read_exactly() {
 
 #[tokio::test]
 async fn a_response_body_is_one_field_of_the_answer() {
-    let kitchen =
-        Upstream::answering(|_| Answer::dish(&json!({"id": "x", "chef": {"name": "ada", "stars": 3}}))).await;
+    let kitchen = Upstream::answering(|_| {
+        Answer::dish(&json!({"id": "x", "chef": {"name": "ada", "stars": 3}}))
+    })
+    .await;
     let gate = Gate::before(&kitchen).await;
-    assert_eq!(gate.get("/v1/dishes/soup/chef").await.is(200).json(), json!({"name": "ada", "stars": 3}));
+    assert_eq!(
+        gate.get("/v1/dishes/soup/chef").await.is(200).json(),
+        json!({"name": "ada", "stars": 3})
+    );
     let kitchen = Upstream::content().await;
     let gate = Gate::before(&kitchen).await;
     let nobody = gate.get("/v1/dishes/soup/chef").await.is(200);
-    assert!(matches!(nobody.text().as_str(), "null" | "{}") || nobody.json()["name"] == "", "{nobody}");
+    assert!(
+        matches!(nobody.text().as_str(), "null" | "{}") || nobody.json()["name"] == "",
+        "{nobody}"
+    );
 }
 
 /// `google.api.HttpBody`, by hand.
@@ -135,7 +164,8 @@ async fn an_http_body_is_sent_as_it_is() {
         ("a\r\nset-cookie: b", "application/octet-stream"),
     ] {
         let data = Bytes::from_static(b"\0\xff<svg/>\r\n\r\n");
-        let body = HttpBody { content_type: content_type.to_owned(), data: data.clone() }.encode_to_vec();
+        let body =
+            HttpBody { content_type: content_type.to_owned(), data: data.clone() }.encode_to_vec();
         let kitchen = Upstream::answering(move |_| Answer::wire(&body)).await;
         let gate = Gate::before(&kitchen).await;
         let reply = gate.get("/v1/dishes/soup/photo").await.is(200);

@@ -104,8 +104,7 @@ async fn credentials_that_prove_nothing() {
     })
     .await;
     let path = "/v1/dishes/soup";
-    let unauthenticated =
-        |kind, title, detail| client(401, kind, title, "UNAUTHENTICATED", detail);
+    let unauthenticated = |kind, title, detail| client(401, kind, title, "UNAUTHENTICATED", detail);
 
     let reply = gate.get(path).await;
     assert_eq!(reply.header("www-authenticate"), "Bearer");
@@ -142,7 +141,8 @@ async fn credentials_that_prove_nothing() {
         assert!(reply.header("www-authenticate").starts_with(challenge), "{reply}");
         check(&gate, reply, &row).await;
     }
-    let reply = gate.get(path).header("authorization", "Bearer a").header("authorization", "Bearer a");
+    let reply =
+        gate.get(path).header("authorization", "Bearer a").header("authorization", "Bearer a");
     let row = unauthenticated("invalid-credential", "Invalid credential", "several Authorization");
     check(&gate, reply.await, &row).await;
 
@@ -194,9 +194,9 @@ async fn requests_that_are_no_message() {
     assert_eq!(problem["details"][0]["fieldViolations"][0]["field"], "chef.stars");
     assert!(problem["detail"].as_str().unwrap().contains("line 1, column"), "{problem}");
 
-    let reply = gate.ask(Method::POST, "/v1/dishes").header("content-type", "text/plain").body("{}");
-    let row =
-        client(415, "", "Unsupported Media Type", "INVALID_ARGUMENT", "--json");
+    let reply =
+        gate.ask(Method::POST, "/v1/dishes").header("content-type", "text/plain").body("{}");
+    let row = client(415, "", "Unsupported Media Type", "INVALID_ARGUMENT", "--json");
     check(&gate, reply.await, &row).await;
     kitchen.saw_nothing();
 }
@@ -204,13 +204,21 @@ async fn requests_that_are_no_message() {
 #[tokio::test]
 async fn bodies_that_do_not_come_to_their_end() {
     let kitchen = Upstream::content().await;
-    let gate = Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 300ms }")).await;
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 300ms }"))
+            .await;
     let head = "POST /v1/dishes HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\n";
 
     let mut wire = Wire::open(&gate).await;
     wire.send(format!("{head}Content-Length: 10\r\n\r\n{{")).await;
     let reply = wire.answer().await;
-    let row = client(408, "", "Request Timeout", "DEADLINE_EXCEEDED", "did not arrive before the deadline");
+    let row = client(
+        408,
+        "",
+        "Request Timeout",
+        "DEADLINE_EXCEEDED",
+        "did not arrive before the deadline",
+    );
     check(&gate, reply, &row).await;
     assert_eq!(wire.closed().await, "", "the rest of the body is not taken for a request");
 
@@ -228,7 +236,8 @@ async fn bodies_that_are_too_large() {
     let kitchen = Upstream::content().await;
     let gate = Gate::before(&kitchen).await;
     let head = "POST /v1/dishes HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\n";
-    let row = client(413, "", "Payload Too Large", "RESOURCE_EXHAUSTED", "larger than 4194304 bytes");
+    let row =
+        client(413, "", "Payload Too Large", "RESOURCE_EXHAUSTED", "larger than 4194304 bytes");
 
     let mut wire = Wire::open(&gate).await;
     wire.send(format!("{head}Content-Length: 3221225472\r\n\r\n")).await;
@@ -293,7 +302,8 @@ async fn services_that_do_not_answer() {
     };
     let gone = Upstream::content().await.url();
     let latch = Latch::default();
-    let slow = Upstream::answering(move |_| Answer::wire(&encode("Dish", &json!({}))).when(&latch)).await;
+    let slow =
+        Upstream::answering(move |_| Answer::wire(&encode("Dish", &json!({}))).when(&latch)).await;
     let gate = Gate::start(|config| {
         config
             .upstream("kitchen", "kitchen.v1.Kitchen", &[&gone])

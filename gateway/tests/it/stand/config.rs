@@ -135,9 +135,9 @@ impl Config {
             writeln!(text, "{name}: {section}").unwrap();
         }
         let block = |title: &str, lines: &BTreeMap<String, String>| {
-            let lines: String =
+            let lines: Vec<String> =
                 lines.iter().map(|(name, value)| format!("    {name}: {value}\n")).collect();
-            format!("{title}{}\n{lines}", if lines.is_empty() { " {}" } else { "" })
+            format!("{title}{}\n{}", if lines.is_empty() { " {}" } else { "" }, lines.concat())
         };
         text.push_str(&block("upstreams:", &self.upstreams));
         text.push_str(&block("authorization:\n  access:", &self.access));
