@@ -49,7 +49,7 @@ impl Gate {
         let client = reqwest::Client::builder()
             .no_proxy()
             // The gateway closes idle connections after ten seconds, maybe while the next request is on its way.
-            .pool_idle_timeout(Duration::from_secs(5))
+            .pool_idle_timeout(std::time::Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .tls_certs_only([])
             .build()
