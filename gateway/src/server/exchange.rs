@@ -32,7 +32,8 @@ pub(super) async fn exchange(
     let mut record =
         Record { journey: begin(&request, client), monitor: Arc::clone(door.monitor()) };
     let journey = &mut record.journey;
-    let pipeline = door.pipeline();
+    let current = door.current();
+    let pipeline = &current.pipeline;
     let dialect = Dialect::of(request.headers());
     let head = request.method() == Method::HEAD;
 

@@ -48,6 +48,8 @@ impl Gate {
         let (address, admin) = (said(&open[0], "listener"), said(&open[0], "admin"));
         let client = reqwest::Client::builder()
             .no_proxy()
+            // The gateway closes idle connections after ten seconds, maybe while the next request is on its way.
+            .pool_idle_timeout(std::time::Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .tls_certs_only([])
             .build()

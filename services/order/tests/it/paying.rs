@@ -86,7 +86,7 @@ async fn a_sale_is_repeated_until_it_is_done() {
     bed.middle.down(&[Rpc::Sell]);
     bed.pay("123", "k-1", &order.id).await.unwrap();
     service.reaches(&order.id, OrderStatus::Confirmed).await;
-    crate::bed::until("a try to sell", || bed.middle.calls(Rpc::Sell) > 0).await;
+    until("a try to sell", || bed.middle.calls(Rpc::Sell) > 0).await;
     assert_eq!(bed.stock(), (119, 1, 0));
     bed.middle.down(&[]);
     bed.pass(5);
