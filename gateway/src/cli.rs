@@ -103,7 +103,7 @@ async fn run(
     let clients_stop = CancellationToken::new();
     let clients = tokio::spawn(server::serve(listener, Arc::clone(&door), clients_stop.clone()));
 
-    until_told_to_stop(signals, file, &door).await;
+    until_told_to_stop(signals, file, config, &door).await;
     tracing::info!("draining");
     door.drain();
     clients_stop.cancel();
@@ -118,12 +118,12 @@ async fn run(
 }
 
 /// SIGTERM and SIGINT stop the gateway, SIGHUP makes it read its configuration again.
-async fn until_told_to_stop(mut signals: Signals, file: &Path, door: &Door) {
+async fn until_told_to_stop(mut signals: Signals, file: &Path, opened: &Config, door: &Door) {
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => return,
             _ = signals.interrupt.recv() => return,
-            _ = signals.hang_up.recv() => reload(file, door),
+            _ = signals.hang_up.recv() => reload(file, opened, door),
         }
     }
 }
@@ -145,15 +145,32 @@ impl Signals {
     }
 }
 
-fn reload(file: &Path, door: &Door) {
-    match Config::load(file).and_then(|config| door.reload(&config)) {
-        Ok(()) => tracing::info!("the configuration was read again"),
+/// A configuration that can't be run changes nothing; `opened` is the one that the gateway was started with.
+fn reload(file: &Path, opened: &Config, door: &Door) {
+    let reloaded = Config::load(file).and_then(|config| door.reload(&config).map(|()| config));
+    match reloaded {
+        Ok(config) => {
+            for setting in fixed(opened, &config) {
+                tracing::warn!("{setting} has changed, which takes effect at the next start only");
+            }
+            tracing::info!("the configuration was read again");
+        }
         Err(problems) => {
             for problem in problems {
                 tracing::error!(%problem, "the configuration was not taken over");
             }
         }
     }
+}
+
+/// The settings that differ, of those that a running gateway can't change.
+fn fixed(opened: &Config, config: &Config) -> impl Iterator<Item = &'static str> {
+    let changed = [
+        ("listener.address", opened.listener.address.value != config.listener.address.value),
+        ("admin.address", opened.admin.address.value != config.admin.address.value),
+        ("monitoring.log", opened.monitoring.log != config.monitoring.log),
+    ];
+    changed.into_iter().filter_map(|(setting, changed)| changed.then_some(setting))
 }
 
 /// Listens, and says where: the system chooses the port when the configuration names port 0.
