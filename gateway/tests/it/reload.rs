@@ -52,6 +52,37 @@ async fn a_bad_file_changes_nothing_and_says_so() {
 }
 
 #[tokio::test]
+async fn what_only_a_start_can_change_is_said() {
+    let kitchen = Upstream::content().await;
+    let mut gate = Gate::before(&kitchen).await;
+    assert!(gate.hang_up().await.contains(TAKEN));
+    let warnings = |gate: &Gate| {
+        let lines = gate.errors.lines().into_iter();
+        lines
+            .filter(|line| line.contains("takes effect at the next start only"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(&gate), [""; 0]);
+    gate.rewrite(|config| {
+        let elsewhere = "{ address: \"127.0.0.1:1\" }";
+        config
+            .section("listener", elsewhere)
+            .section("admin", elsewhere)
+            .section("monitoring", "{ log: text }")
+    });
+    assert!(gate.hang_up().await.contains(TAKEN));
+    let warnings = warnings(&gate);
+    assert_eq!(warnings.len(), 3);
+    for (warning, setting) in
+        warnings.iter().zip(["listener.address", "admin.address", "monitoring.log"])
+    {
+        assert!(warning.contains(setting), "{warning}");
+    }
+    let reply = gate.get("/v1/dishes/soup").await.is(200);
+    assert_eq!(gate.line(&reply).await["status"], 200);
+}
+
+#[tokio::test]
 async fn a_request_under_way_ends_as_it_began() {
     let latch = Latch::default();
     let kitchen = {
