@@ -9,9 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, InvalidHeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use prost::Message as _;
 use thiserror::Error;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorDetails, StatusExt, pb};
 
 use crate::authorization::Denied;
 use crate::context::{Origin, RpcId, Verdict, code_name};
@@ -294,7 +295,7 @@ fn service(status: &Status) -> Verdict {
     let message = if inside { "the service failed on this request" } else { status.message() };
     let verdict = Verdict {
         reason: status.get_details_error_info().map(|info| info.reason),
-        retry_after: status.get_details_retry_info().and_then(|info| info.retry_delay),
+        retry_after: retry_delay(status),
         metadata: status.metadata().clone().into_headers(),
         details: if inside { Bytes::new() } else { Bytes::copy_from_slice(status.details()) },
         ..verdict(None, http_status(code), code, origin, message.to_owned())
@@ -304,6 +305,15 @@ fn service(status: &Status) -> Verdict {
     } else {
         verdict
     }
+}
+
+/// The delay of a `google.rpc.RetryInfo`. Read by hand: the library overflows on the least of all durations.
+fn retry_delay(status: &Status) -> Option<Duration> {
+    let details = pb::Status::decode(status.details()).ok()?.details;
+    let info = details.iter().find(|any| any.type_url.ends_with("/google.rpc.RetryInfo"))?;
+    let delay = pb::RetryInfo::decode(info.value.as_slice()).ok()?.retry_delay?;
+    let (seconds, nanos) = (u64::try_from(delay.seconds).ok()?, u32::try_from(delay.nanos).ok()?);
+    (nanos < 1_000_000_000).then(|| Duration::new(seconds, nanos))
 }
 
 /// The HTTP status of a canonical code (google/rpc/code.proto).

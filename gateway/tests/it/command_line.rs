@@ -48,6 +48,24 @@ async fn a_configuration_that_is_not_there_is_exit_78() {
 }
 
 #[tokio::test]
+async fn relative_paths_start_at_the_file() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("etc")).unwrap();
+    fs::write(folder.path().join("etc/s.binpb"), crate::stand::kitchen_set()).unwrap();
+    let text = "schema: { file: s.binpb }\nlistener: { address: \"127.0.0.1:0\" }\nadmin: { address: \"127.0.0.1:0\" }\n\
+                upstreams: {}\nauthorization: { access: {} }\n";
+    fs::write(folder.path().join("etc/g.yaml"), text).unwrap();
+    let exit = run(folder.path(), &[], ["--check", "--config", "etc/g.yaml"]).await;
+    assert_eq!((exit.code, exit.errors.as_str()), (Some(0), ""));
+    fs::write(folder.path().join("etc/g.yaml"), text.replace("s.binpb", "etc/s.binpb")).unwrap();
+    let exit = run(folder.path(), &[], ["--check", "--config", "etc/g.yaml"]).await;
+    assert!(
+        exit.errors.starts_with("etc/g.yaml:1:17: schema.file: `etc/etc/s.binpb` can't be read"),
+        "{exit:?}"
+    );
+}
+
+#[tokio::test]
 async fn check_prints_what_is_exposed() {
     let exit = check_text(
         r#"schema: { file: schema.binpb }
@@ -109,9 +127,6 @@ authorization:
 
 #[tokio::test]
 async fn a_port_in_use_is_one_plain_sentence() {
-    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let taken = taken.local_addr().unwrap();
-    let _held = TcpListener::bind(taken).await.ok();
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for setting in ["listener", "admin"] {

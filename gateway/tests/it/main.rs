@@ -10,6 +10,7 @@ mod command_line;
 mod failures;
 mod framing;
 mod grpc;
+mod http2;
 mod metadata;
 mod mistakes;
 mod paths;

@@ -144,11 +144,15 @@ async fn a_service_says_when_to_come_back() {
         let (_gate, reply) = ask(answer.details(vec![any("google.rpc.RetryInfo", &retry)])).await;
         assert_eq!(reply.is(503).header("retry-after"), expected);
     }
-    let retry =
-        pb::RetryInfo { retry_delay: Some(prost_types::Duration { seconds: -5, nanos: 0 }) };
-    let answer = Answer::error(Code::ResourceExhausted, "full");
-    let (_gate, reply) = ask(answer.details(vec![any("google.rpc.RetryInfo", &retry)])).await;
-    assert!(matches!(reply.clone().is(429).header("retry-after"), "" | "1"), "{reply}");
+    // What is no time to wait is left out, and what is no time at all is made one.
+    for (seconds, nanos) in [(-5, 0), (i64::MIN, i32::MIN), (i64::MAX, i32::MAX), (1, -1)] {
+        let delay = prost_types::Duration { seconds, nanos };
+        let retry = pb::RetryInfo { retry_delay: Some(delay) };
+        let answer = Answer::error(Code::ResourceExhausted, "full");
+        let (_gate, reply) = ask(answer.details(vec![any("google.rpc.RetryInfo", &retry)])).await;
+        let wait = reply.clone().is(429).header("retry-after").to_owned();
+        assert!(wait.is_empty() || wait.parse::<u64>().unwrap() >= 1, "{reply}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod answer;
 mod ask;
 mod config;
+mod frames;
 mod gate;
 mod grpc;
 mod issuer;
@@ -15,6 +16,7 @@ mod wire;
 use std::time::Duration;
 
 pub(crate) use answer::{Answer, Latch};
+pub(crate) use frames::{Outcome, request as request_by_frames};
 pub(crate) use gate::{Exit, Gate, run};
 pub(crate) use issuer::{Issuer, Key, now};
 pub(crate) use reply::Reply;
