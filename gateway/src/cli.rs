@@ -94,7 +94,7 @@ async fn run(
     // Before anybody can know that the gateway is there: an early SIGHUP would end it.
     let signals =
         Signals::listen().map_err(|error| format!("signals can't be received: {error}"))?;
-    let door = Arc::new(Door::open(compiled, Arc::clone(&monitor)));
+    let door = Arc::new(Door::open(compiled, memory, Arc::clone(&monitor)));
     tracing::info!(listener = %address, admin = %admin_address, "the gateway is open");
 
     let stop = CancellationToken::new();
@@ -103,7 +103,7 @@ async fn run(
     let clients_stop = CancellationToken::new();
     let clients = tokio::spawn(server::serve(listener, Arc::clone(&door), clients_stop.clone()));
 
-    until_told_to_stop(signals, file, &door, memory).await;
+    until_told_to_stop(signals, file, &door).await;
     tracing::info!("draining");
     door.drain();
     clients_stop.cancel();
@@ -118,12 +118,12 @@ async fn run(
 }
 
 /// SIGTERM and SIGINT stop the gateway, SIGHUP makes it read its configuration again.
-async fn until_told_to_stop(mut signals: Signals, file: &Path, door: &Door, mut memory: Memory) {
+async fn until_told_to_stop(mut signals: Signals, file: &Path, door: &Door) {
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => return,
             _ = signals.interrupt.recv() => return,
-            _ = signals.hang_up.recv() => reload(file, door, &mut memory),
+            _ = signals.hang_up.recv() => reload(file, door),
         }
     }
 }
@@ -145,20 +145,15 @@ impl Signals {
     }
 }
 
-/// A configuration that can't be run changes nothing.
-fn reload(file: &Path, door: &Door, memory: &mut Memory) {
-    match Config::load(file).and_then(|config| compile(&config, memory)) {
-        Ok(compiled) => {
-            door.replace(compiled);
-            tracing::info!("the configuration was read again");
-        }
+fn reload(file: &Path, door: &Door) {
+    match Config::load(file).and_then(|config| door.reload(&config)) {
+        Ok(()) => tracing::info!("the configuration was read again"),
         Err(problems) => {
             for problem in problems {
                 tracing::error!(%problem, "the configuration was not taken over");
             }
         }
     }
-    memory.forget_unused();
 }
 
 /// Listens, and says where: the system chooses the port when the configuration names port 0.

@@ -13,6 +13,7 @@ mod crash;
 mod door;
 mod framing;
 mod grpc;
+mod idempotency;
 mod issuer;
 mod load_balancing;
 mod monitoring;

@@ -269,6 +269,13 @@ fn upstream(error: &upstream::Error) -> Verdict {
                 "the service behind this route can't be reached at the moment".to_owned(),
             )
         },
+        upstream::Error::TooLarge(_) => verdict(
+            Some("malformed-answer"),
+            StatusCode::BAD_GATEWAY,
+            Code::Internal,
+            Origin::Upstream,
+            "the service answered with more than a message may hold".to_owned(),
+        ),
         upstream::Error::Status(status) => service(status),
     }
 }

@@ -5,7 +5,7 @@
 const LAST_SECOND: i64 = 253_402_300_799;
 /// 0001-01-01T00:00:00Z, the first.
 const FIRST_SECOND: i64 = -62_135_596_800;
-/// About 10,000 years, either way.
+/// About 10,000 years, either way; a fraction of a second may come on top.
 const LONGEST_DURATION: i64 = 315_576_000_000;
 const NANOS: u32 = 1_000_000_000;
 
@@ -101,7 +101,7 @@ pub(crate) fn parse_duration(text: &[u8]) -> Option<(i64, i32)> {
     }
     let seconds = digits(&mut rest, whole)?;
     let nanos = fraction(&mut rest)?;
-    let fits = seconds < LONGEST_DURATION || (seconds == LONGEST_DURATION && nanos == 0);
+    let fits = seconds <= LONGEST_DURATION;
     (rest.is_empty() && fits).then_some((sign * seconds, if sign < 0 { -nanos } else { nanos }))
 }
 
@@ -282,6 +282,12 @@ mod tests {
         check("-1.000000001s", -1, -1, "-1.000000001s");
         check("315576000000s", LONGEST_DURATION, 0, "315576000000s");
         check("-315576000000s", -LONGEST_DURATION, 0, "-315576000000s");
+        check(
+            "-315576000000.999999999s",
+            -LONGEST_DURATION,
+            -999_999_999,
+            "-315576000000.999999999s",
+        );
         check("1.000010s", 1, 10_000, "1.000010s");
         for text in [
             "",
@@ -291,7 +297,7 @@ mod tests {
             ".5s",
             "1.0000000001s",
             "315576000001s",
-            "315576000000.1s",
+            "315576000001.0s",
             "+1s",
             "--1s",
             "1 s",

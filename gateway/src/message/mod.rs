@@ -5,7 +5,7 @@
 //! All of them see what a conforming protobuf parser sees. Nothing here knows HTTP, and nothing is
 //! ever decoded into a dynamic message.
 
-mod base_64;
+mod base64;
 mod calendar;
 mod field_mask;
 mod json_in;

@@ -1,55 +1,58 @@
 //! What answers requests: the pipeline of the moment, and who reads the journeys.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
-use crate::compile::{Compiled, Warmth};
+use crate::compile::{Compiled, Memory, Warmth, compile};
+use crate::config::Config;
 use crate::monitoring::Monitor;
 use crate::pipeline::Pipeline;
+use crate::setting::Problem;
 
 /// How long the gateway waits for a first try of everything behind it before it calls itself ready.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// One pipeline with what belongs to it.
+/// The pipeline of the moment, and what of it has to be tried.
 #[derive(Debug)]
-struct Current {
-    pipeline: Pipeline,
+pub(super) struct Current {
+    /// What handles requests.
+    pub(super) pipeline: Pipeline,
     warmth: Warmth,
 }
 
-/// The door between clients and services. Its pipeline can be replaced while it is open.
+/// The door between clients and services. What is behind it can be replaced while it is open.
 #[derive(Debug)]
 pub(crate) struct Door {
     current: ArcSwap<Current>,
+    memory: Mutex<Memory>,
     monitor: Arc<Monitor>,
     opened: Instant,
     draining: AtomicBool,
 }
 
 impl Door {
-    /// Opens the door with a first pipeline, and starts to warm what is behind it.
-    pub(crate) fn open(compiled: Compiled, monitor: Arc<Monitor>) -> Self {
-        compiled.warmth.warm();
+    /// Opens the door with a first pipeline and the memory it borrows from, and starts to warm what is behind it.
+    pub(crate) fn open(compiled: Compiled, memory: Memory, monitor: Arc<Monitor>) -> Self {
         Self {
-            current: ArcSwap::from_pointee(Current {
-                pipeline: compiled.pipeline,
-                warmth: compiled.warmth,
-            }),
+            current: ArcSwap::from(Current::begin(compiled)),
+            memory: Mutex::new(memory),
             monitor,
             opened: Instant::now(),
             draining: AtomicBool::new(false),
         }
     }
 
-    /// Replaces the pipeline; requests under way end with the one they began with.
-    pub(crate) fn replace(&self, compiled: Compiled) {
-        compiled.warmth.warm();
-        self.current
-            .store(Arc::new(Current { pipeline: compiled.pipeline, warmth: compiled.warmth }));
+    /// Takes over a configuration. One that can't be run changes nothing; requests under way end with what they began with.
+    pub(crate) fn reload(&self, config: &Config) -> Result<(), Vec<Problem>> {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let reloaded = compile(config, &mut memory)
+            .map(|compiled| self.current.store(Current::begin(compiled)));
+        memory.forget_unused();
+        reloaded
     }
 
     /// Tells whoever asks that no new requests should come.
@@ -65,9 +68,9 @@ impl Door {
             && (self.opened.elapsed() >= PATIENCE || self.current.load().warmth.tried())
     }
 
-    /// The pipeline of the moment.
-    pub(super) fn pipeline(&self) -> PipelineRef {
-        PipelineRef(self.current.load_full())
+    /// The pipeline of the moment, for the length of one request.
+    pub(super) fn current(&self) -> Arc<Current> {
+        self.current.load_full()
     }
 
     /// Who reads the journeys.
@@ -76,14 +79,9 @@ impl Door {
     }
 }
 
-/// Keeps a pipeline for the length of one request.
-#[derive(Debug)]
-pub(super) struct PipelineRef(Arc<Current>);
-
-impl std::ops::Deref for PipelineRef {
-    type Target = Pipeline;
-
-    fn deref(&self) -> &Pipeline {
-        &self.0.pipeline
+impl Current {
+    fn begin(compiled: Compiled) -> Arc<Self> {
+        compiled.warmth.warm();
+        Arc::new(Self { pipeline: compiled.pipeline, warmth: compiled.warmth })
     }
 }

@@ -13,6 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
+use tonic::Code;
 
 use super::door::Door;
 use super::sanity::{self, Insane};
@@ -31,7 +32,8 @@ pub(super) async fn exchange(
     let mut record =
         Record { journey: begin(&request, client), monitor: Arc::clone(door.monitor()) };
     let journey = &mut record.journey;
-    let pipeline = door.pipeline();
+    let current = door.current();
+    let pipeline = &current.pipeline;
     let dialect = Dialect::of(request.headers());
     let head = request.method() == Method::HEAD;
 
@@ -121,11 +123,18 @@ impl HttpBody for RecordedBody {
         let mut this = self.project();
         let frame = ready!(this.body.as_mut().poll_frame(cx));
         let journey = &mut this.record.journey;
-        if let Some(Ok(frame)) = &frame {
-            journey.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
-        }
-        journey.complete =
-            !matches!(frame, Some(Err(_))) && (frame.is_none() || this.body.is_end_stream());
+        journey.complete = match &frame {
+            None => true,
+            Some(Ok(frame)) => {
+                journey.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+                // Behind trailers nothing is asked for any more; those of gRPC say how it ended.
+                let status = frame.trailers_ref().and_then(|trailers| trailers.get("grpc-status"));
+                journey.code =
+                    status.map_or(journey.code, |code| Code::from_bytes(code.as_bytes()));
+                frame.is_trailers() || this.body.is_end_stream()
+            }
+            Some(Err(_)) => false,
+        };
         Poll::Ready(frame)
     }
 

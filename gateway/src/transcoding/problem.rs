@@ -56,7 +56,8 @@ pub(super) fn render(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(wait) = verdict.retry_after {
         // Rounded up: a client that obeys must not come too early.
-        let seconds = u64::try_from(wait.as_millis().div_ceil(1000).max(1)).unwrap_or(u64::MAX);
+        let seconds =
+            u64::try_from(wait.as_nanos().div_ceil(1_000_000_000).max(1)).unwrap_or(u64::MAX);
         headers.insert(RETRY_AFTER, seconds.into());
     }
     headers.extend(verdict.headers.iter().cloned());

@@ -38,6 +38,9 @@ pub(crate) enum Error {
     /// The service answered with a status that is not OK.
     #[error("the service answered with an error")]
     Status(#[source] Box<Status>),
+    /// The service answered with a message beyond the limit of the transport.
+    #[error("the service's answer is too large")]
+    TooLarge(#[source] Box<Status>),
     /// The endpoint could not be reached, or the connection broke before the answer.
     #[error("endpoint {endpoint} of upstream `{upstream}` could not be reached")]
     Unreachable {
@@ -141,6 +144,9 @@ impl Upstream {
 
     /// Tells an answer of the service from a failure on the way to it: only the latter has a source.
     fn judge(&self, endpoint: &Arc<str>, status: Status) -> Error {
+        if peer::is_too_large(&status) {
+            return Error::TooLarge(Box::new(status));
+        }
         if std::error::Error::source(&status).is_none() {
             return Error::Status(Box::new(status));
         }

@@ -13,7 +13,7 @@ use tokio::time;
 use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{self, Channel};
-use tonic::{Extensions, Request, Status};
+use tonic::{Code, Extensions, Request, Status};
 
 use super::Method;
 use super::codec::Untouched;
@@ -117,6 +117,12 @@ impl Peer {
     }
 }
 
+/// A message of more than 4 MiB is refused by the transport, with a status that only its text tells from a service's own.
+pub(super) fn is_too_large(status: &Status) -> bool {
+    status.code() == Code::OutOfRange
+        && status.message().starts_with("Error, decoded message length too large")
+}
+
 /// What the transport says of a broken stream is for the log; the client learns that the service is gone.
 fn presentable(status: Status) -> Status {
     match std::error::Error::source(&status) {
@@ -124,6 +130,7 @@ fn presentable(status: Status) -> Status {
             tracing::warn!(%source, "a stream broke");
             Status::unavailable("the connection to the service broke")
         }
+        None if is_too_large(&status) => Status::internal("a message of the service is too large"),
         None => status,
     }
 }

@@ -4,5 +4,24 @@
 //! got and what the services saw.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
-mod first;
+mod access_log;
+mod bodies;
+mod command_line;
+mod failures;
+mod framing;
+mod grpc;
+mod metadata;
+mod mistakes;
+mod paths;
+mod queries;
+mod ready;
+mod reload;
+mod schemas;
+mod service_errors;
+mod settings;
+mod slow;
 mod stand;
+mod stop;
+mod tokens;
+mod transcoding;
+mod verdicts;

@@ -37,7 +37,9 @@ impl OrderService for Orders {
         let asked = id.clone();
         let order = self.life.store.read(move |db| orders::find(db, &asked)).await?;
         let order = order.filter(|order| caller.may_act_for(&order.user_id));
-        order.map(|order| Response::new(Order::from(&order))).ok_or_else(|| not_found("order", &id))
+        let order = order.ok_or_else(|| not_found("order", &id))?;
+        let order = self.life.look(order, &caller).await;
+        Ok(Response::new(Order::from(&order)))
     }
 
     async fn list_orders(

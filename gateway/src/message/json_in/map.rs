@@ -8,6 +8,7 @@ use crate::message::schema::{FieldTable, Kind, MessageTable};
 use crate::message::wire::{close, open};
 
 impl<'s> Reader<'s, '_, '_> {
+    /// One entry of the map per member; `entry` is the message of an entry, key and value its fields.
     pub(super) fn map(
         &mut self,
         field: &'s FieldTable,

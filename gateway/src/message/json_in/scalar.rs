@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::error::{JsonError, Parsed};
 use super::{Integer, NotAnInteger, Quoted, Reader, Written, integer, is_number};
-use crate::message::base_64::decode_base64;
+use crate::message::base64::decode_base64;
 use crate::message::nearest::nearest;
 use crate::message::schema::{EnumId, Kind};
 use crate::message::wire::{close, open, push_varint, zigzag32, zigzag64};

@@ -1,6 +1,6 @@
 use super::Writer;
 use super::string::push_wire_string;
-use crate::message::base_64::push_base64;
+use crate::message::base64::push_base64;
 use crate::message::map::MapKey;
 use crate::message::schema::{EnumId, FieldTable, Kind, Special};
 use crate::message::value::Value;

@@ -3,7 +3,7 @@
 use super::Writer;
 use super::scalar::push_f64;
 use super::string::push_wire_string;
-use crate::message::base_64::push_base64;
+use crate::message::base64::push_base64;
 use crate::message::calendar::{push_duration, push_timestamp};
 use crate::message::field_mask::push_camel;
 use crate::message::schema::{Kind, MessageTable, Special};

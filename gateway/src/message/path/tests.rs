@@ -16,8 +16,8 @@ fn a_path_that_names_nothing_says_so() {
             expected
         );
     }
-    check("", "`` is not a field path: names stand between single dots");
-    check("tree..name", "`tree..name` is not a field path: names stand between single dots");
+    check("", "``: names must stand between single dots");
+    check("tree..name", "`tree..name`: names must stand between single dots");
     check("tree.nam", "`tree.nam`: sink.v1.Tree has no field `nam` (did you mean `name`?)");
     check(
         "tree.colour",
@@ -296,19 +296,19 @@ fn only_what_has_a_text_can_be_given_as_text() {
     fn check(text: &str, expected: &str) {
         assert_eq!(TextPath::new(path("sink.v1.All", text)).unwrap_err().to_string(), expected);
     }
-    check("tree", "`tree` can't be given as text: it is a message, sink.v1.Tree");
-    check("choices", "`choices` can't be given as text: it is a message, sink.v1.Choice");
+    check("tree", "`tree`: it can't be given as text: it is a message, sink.v1.Tree");
+    check("choices", "`choices`: it can't be given as text: it is a message, sink.v1.Choice");
     check(
         "choices.beside",
-        "`choices.beside` can't be given as text: `choices` on the way is repeated",
+        "`choices.beside`: it can't be given as text: `choices` on the way is repeated",
     );
-    check("maps.by_bool", "`maps.by_bool` can't be given as text: it is a map");
+    check("maps.by_bool", "`maps.by_bool`: it can't be given as text: it is a map");
     check(
         "well_known.struct",
-        "`well_known.struct` can't be given as text: it is a message, google.protobuf.Struct",
+        "`well_known.struct`: it can't be given as text: it is a message, google.protobuf.Struct",
     );
     check(
         "well_known.any",
-        "`well_known.any` can't be given as text: it is a message, google.protobuf.Any",
+        "`well_known.any`: it can't be given as text: it is a message, google.protobuf.Any",
     );
 }

@@ -1,7 +1,7 @@
 //! From the text of a path variable or query parameter to wire bytes.
 
 use super::{Fault, FieldPath, PathError};
-use crate::message::base_64::decode_base64;
+use crate::message::base64::decode_base64;
 use crate::message::json_in::{
     Integer, integer, integer_range, is_number, push_field_mask, push_integer, push_moment,
 };

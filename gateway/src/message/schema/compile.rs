@@ -13,6 +13,9 @@ use crate::message::json_out::push_json_string;
 use crate::message::value::Value;
 use crate::message::wire::{Cursor, WireType};
 
+/// Members are numbered in 16 bits, and a field has two names.
+const MOST_MEMBERS: usize = 32_767;
+
 /// Where each message and enum got its place.
 pub(super) struct Places {
     pub(super) messages: HashMap<String, MessageId>,
@@ -62,7 +65,7 @@ fn compile_message(
         fields.push(compile_field(places, &oneofs, &field)?);
     }
     fields.sort_by_key(|field| field.number);
-    if fields.len() >= usize::from(u16::MAX) {
+    if fields.len() > MOST_MEMBERS {
         return Err(SchemaError::TooLarge { name: message.full_name().to_owned() });
     }
     Ok(MessageTable::new(message.full_name(), fields, oneofs, special(message)))
@@ -232,7 +235,7 @@ fn special(message: &MessageDescriptor) -> Special {
 
 fn compile_enum(declared: &EnumDescriptor) -> Result<EnumTable, SchemaError> {
     let values: Vec<_> = declared.values().collect();
-    if values.len() >= usize::from(u16::MAX) {
+    if values.len() > MOST_MEMBERS {
         return Err(SchemaError::TooLarge { name: declared.full_name().to_owned() });
     }
     let values: Vec<(i32, &str)> =

@@ -39,8 +39,16 @@ pub enum SchemaError {
         /// The field with its message.
         field: String,
     },
+    /// A map's entry that is not made of a key and a value.
+    #[error("{message} in {file} is the entry of a map, but does not hold just a key and a value")]
+    MapEntry {
+        /// The file's name in the set.
+        file: String,
+        /// The entry's message.
+        message: String,
+    },
     /// More fields or values than fit the tables.
-    #[error("{name} has more than 65534 members")]
+    #[error("{name} has more than 32767 members")]
     TooLarge {
         /// The message or enum.
         name: String,

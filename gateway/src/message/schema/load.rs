@@ -50,10 +50,10 @@ fn check(file: &FileDescriptorProto) -> Result<(), SchemaError> {
         });
     }
     let prefix = file.package().to_owned();
-    file.message_type.iter().try_for_each(|message| refuse_groups(file, &prefix, message))
+    file.message_type.iter().try_for_each(|message| check_message(file, &prefix, message))
 }
 
-fn refuse_groups(
+fn check_message(
     file: &FileDescriptorProto,
     prefix: &str,
     message: &DescriptorProto,
@@ -65,7 +65,15 @@ fn refuse_groups(
             field: format!("{}.{}", name.trim_start_matches('.'), field.name()),
         });
     }
-    message.nested_type.iter().try_for_each(|nested| refuse_groups(file, &name, nested))
+    let is_entry = message.options.as_ref().is_some_and(prost_types::MessageOptions::map_entry);
+    let has = |number| message.field.iter().any(|field| field.number() == number);
+    if is_entry && !(has(1) && has(2) && message.field.len() == 2) {
+        return Err(SchemaError::MapEntry {
+            file: file.name().to_owned(),
+            message: name.trim_start_matches('.').to_owned(),
+        });
+    }
+    message.nested_type.iter().try_for_each(|nested| check_message(file, &name, nested))
 }
 
 /// google.protobuf and google.rpc, imports before those who import them.

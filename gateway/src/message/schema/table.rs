@@ -165,7 +165,7 @@ const DENSE: u32 = 256;
 const NO_FIELD: u16 = u16::MAX;
 
 impl MessageTable {
-    /// `fields` in the order of their numbers, fewer than 65535 of them.
+    /// `fields` in the order of their numbers, at most 32767 of them.
     pub(crate) fn new(
         full_name: &str,
         fields: Vec<FieldTable>,
@@ -240,7 +240,7 @@ struct EnumValue {
 }
 
 impl EnumTable {
-    /// `declared` in declaration order, fewer than 65535 of them.
+    /// `declared` in declaration order, at most 32767 of them.
     pub(crate) fn new(full_name: &str, closed: bool, declared: &[(i32, &str)]) -> Self {
         let mut names = NameIndex::builder();
         for ((_, name), index) in declared.iter().zip(0..) {

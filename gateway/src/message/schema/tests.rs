@@ -1,9 +1,18 @@
+use std::sync::LazyLock;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
 use prost::Message as _;
 use prost_types::field_descriptor_proto::Type;
-use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet};
+use prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, MessageOptions,
+    OneofDescriptorProto,
+};
 
 use super::{Idempotency, Kind, Schema, SchemaError, Shape};
 use crate::message::kitchen_sink::{compile, message, sink};
+use crate::message::{JsonIn, JsonOut};
 
 #[test]
 fn knows_messages_fields_and_rpcs() {
@@ -111,6 +120,13 @@ fn refuses_what_it_can_not_serve_with_a_sentence() {
         "field bad.Bad.group in bad.proto is a group, and groups are not supported: make it a message field",
     );
     check(
+        |file| {
+            let entry = &mut file.message_type[0];
+            entry.options = Some(MessageOptions { map_entry: Some(true), ..Default::default() });
+        },
+        "bad.Bad in bad.proto is the entry of a map, but does not hold just a key and a value",
+    );
+    check(
         |file| file.dependency.push("google/api/annotations.proto".to_owned()),
         "bad.proto imports google/api/annotations.proto, which is not in the set: write the set with its imports \
          (`protoc --include_imports`, `buf build`)",
@@ -130,3 +146,65 @@ fn refuses_what_it_can_not_serve_with_a_sentence() {
     assert!(matches!(Schema::load(b"\xff\xff"), Err(SchemaError::Decode(_))));
     assert!(matches!(Schema::load(b""), Err(SchemaError::Empty)));
 }
+
+#[test]
+fn a_message_may_have_hundreds_of_fields() {
+    let fields = (1..=300).map(|number| FieldDescriptorProto {
+        name: Some(format!("f{number}")),
+        number: Some(number * 3),
+        r#type: Some(Type::Int32.into()),
+        oneof_index: (number > 298).then_some(0),
+        ..Default::default()
+    });
+    let file = FileDescriptorProto {
+        name: Some("wide.proto".to_owned()),
+        syntax: Some("proto3".to_owned()),
+        message_type: vec![DescriptorProto {
+            name: Some("Wide".to_owned()),
+            field: fields.collect(),
+            oneof_decl: vec![OneofDescriptorProto {
+                name: Some("last".to_owned()),
+                ..Default::default()
+            }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let schema = Schema::load(&FileDescriptorSet { file: vec![file] }.encode_to_vec()).unwrap();
+    let wide = schema.message("Wide").unwrap();
+    let read = |json: &str| {
+        let mut wire = Vec::new();
+        let mut again = Vec::new();
+        wide.json_to_wire(json.as_bytes(), &JsonIn::default(), &mut wire)
+            .map_err(|error| error.reason())?;
+        wide.wire_to_json(&wire, &JsonOut::default(), &mut again).unwrap();
+        Ok::<_, String>(String::from_utf8(again).unwrap())
+    };
+    let members: Vec<String> = (1..=299).map(|number| format!("\"f{number}\":{number}")).collect();
+    let all = format!("{{{}}}", members.join(","));
+    assert_eq!(read(&all), Ok(all.clone()));
+    let reversed = members.iter().rev().cloned().collect::<Vec<_>>().join(" , ");
+    assert_eq!(read(&format!("{{{reversed}}}")), Ok(all));
+    for number in [1, 127, 128, 129, 192, 250, 298] {
+        let twice = format!("{{\"f{number}\":1,\"f2\":1,\"f{number}\":1}}");
+        assert!(read(&twice).unwrap_err().contains("a second time"), "{twice}");
+    }
+    assert!(read(r#"{"f299":1,"f300":1}"#).unwrap_err().contains("oneof last"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_broken_descriptor_set_never_panics(hits in vec((any::<Index>(), any::<u8>()), 1..4)) {
+        let mut bytes = ENCODED.clone();
+        for (place, byte) in hits {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        let _ = Schema::load(&bytes);
+    }
+}
+
+static ENCODED: LazyLock<Vec<u8>> =
+    LazyLock::new(|| compile(&["sink.proto", "old.proto"], "src/message/kitchen_sink"));

@@ -97,6 +97,12 @@ impl Config {
         self
     }
 
+    /// Nobody's tokens count any more.
+    pub(crate) fn no_issuers(&mut self) -> &mut Self {
+        self.issuers.clear();
+        self
+    }
+
     /// A section, or another text for it.
     pub(crate) fn section(&mut self, name: &str, text: &str) -> &mut Self {
         self.sections.insert(name.to_owned(), text.to_owned());
@@ -106,6 +112,12 @@ impl Config {
     /// Other services than the kitchen: nothing is exposed but what is said from now on.
     pub(crate) fn schema(&mut self, set: Vec<u8>) -> &mut Self {
         self.schema = set;
+        self.access.clear();
+        self
+    }
+
+    /// Exposes nothing of the kitchen.
+    pub(crate) fn hide_kitchen(&mut self) -> &mut Self {
         self.access.clear();
         self
     }
@@ -123,9 +135,9 @@ impl Config {
             writeln!(text, "{name}: {section}").unwrap();
         }
         let block = |title: &str, lines: &BTreeMap<String, String>| {
-            let lines: String =
+            let lines: Vec<String> =
                 lines.iter().map(|(name, value)| format!("    {name}: {value}\n")).collect();
-            format!("{title}{}\n{lines}", if lines.is_empty() { " {}" } else { "" })
+            format!("{title}{}\n{}", if lines.is_empty() { " {}" } else { "" }, lines.concat())
         };
         text.push_str(&block("upstreams:", &self.upstreams));
         text.push_str(&block("authorization:\n  access:", &self.access));

@@ -5,7 +5,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -40,13 +39,17 @@ impl Gate {
         change(&mut config);
         let folder = TempDir::new().unwrap();
         write(folder.path(), &config);
-        let mut child = command(folder.path(), &config, ["--config", "gateway.yaml"]).spawn().unwrap();
+        let mut child =
+            command(folder.path(), &config, ["--config", "gateway.yaml"]).spawn().unwrap();
         let lines = Output::of(child.stdout.take().unwrap());
         let errors = Output::of(child.stderr.take().unwrap());
-        let open = errors.lines_that("the door", 1, |line| line.contains("the gateway is open")).await;
+        let open =
+            errors.lines_that("the door", 1, |line| line.contains("the gateway is open")).await;
         let (address, admin) = (said(&open[0], "listener"), said(&open[0], "admin"));
         let client = reqwest::Client::builder()
             .no_proxy()
+            // The gateway closes idle connections after ten seconds, maybe while the next request is on its way.
+            .pool_idle_timeout(std::time::Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .tls_certs_only([])
             .build()
@@ -80,6 +83,15 @@ impl Gate {
         serde_json::from_str(&lines[0]).unwrap()
     }
 
+    /// Waits for access-log lines that fit.
+    pub(crate) async fn lines_that(
+        &self,
+        count: usize,
+        fits: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
+        self.lines.lines_that("lines of the access log", count, fits).await
+    }
+
     /// Every line of the access log so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.lines()
@@ -96,7 +108,9 @@ impl Gate {
         let spoke = |line: &str| line.contains("the configuration was");
         let before = self.errors.lines().iter().filter(|line| spoke(line)).count();
         self.signal(Signal::HUP);
-        self.errors.lines_that("a word about the reload", before + 1, spoke).await.split_off(before)[0].clone()
+        self.errors.lines_that("a word about the reload", before + 1, spoke).await.split_off(before)
+            [0]
+        .clone()
     }
 
     /// Sends a signal.
@@ -177,6 +191,3 @@ fn said(line: &str, name: &str) -> SocketAddr {
     let end = after.find(['"', ' ']).unwrap_or(after.len());
     after[..end].parse().unwrap_or_else(|error| panic!("{error}: {line}"))
 }
-
-/// A moment that is long enough to see that nothing happens.
-pub(crate) const MOMENT: Duration = Duration::from_millis(300);

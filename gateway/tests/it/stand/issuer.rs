@@ -86,7 +86,8 @@ impl Issuer {
 
     /// Publishes a key, but not before the latch is opened.
     pub(crate) async fn slow(key: &Key, latch: &Latch) -> Self {
-        Self::answering(200, &json!({"keys": [key.public()]}).to_string(), Some(latch.clone())).await
+        Self::answering(200, &json!({"keys": [key.public()]}).to_string(), Some(latch.clone()))
+            .await
     }
 
     /// Answers anything.

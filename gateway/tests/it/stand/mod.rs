@@ -15,7 +15,6 @@ mod wire;
 use std::time::Duration;
 
 pub(crate) use answer::{Answer, Latch};
-pub(crate) use config::Config;
 pub(crate) use gate::{Exit, Gate, run};
 pub(crate) use issuer::{Issuer, Key, now};
 pub(crate) use reply::Reply;
@@ -28,10 +27,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Awaits something that must happen.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what}: did not happen within {PATIENCE:?}"),
-    }
+    let outcome = tokio::time::timeout(PATIENCE, future).await;
+    outcome.unwrap_or_else(|_| panic!("{what}: did not happen within {PATIENCE:?}"))
 }
 
 /// Asks again and again until the answer is yes.

@@ -34,12 +34,13 @@ impl Output {
         fits: impl Fn(&str) -> bool,
     ) -> Vec<String> {
         let mut lines = self.0.clone();
-        let found =
-            |lines: &Vec<String>| lines.iter().filter(|line| fits(line)).cloned().collect::<Vec<_>>();
+        let found = |lines: &Vec<String>| {
+            lines.iter().filter(|line| fits(line)).cloned().collect::<Vec<_>>()
+        };
         let enough = lines.wait_for(|lines| found(lines).len() >= count);
         match soon(what, enough).await {
             Ok(lines) => found(&lines),
-            Err(_) => panic!("{what}: the output ended: {:#?}", self.lines()),
+            Err(ended) => panic!("{what}: {ended}: {:#?}", self.lines()),
         }
     }
 

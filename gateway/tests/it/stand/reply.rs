@@ -57,7 +57,10 @@ impl Reply {
         assert_eq!(problem["status"], self.status, "{self}");
         assert_eq!(problem["requestId"], self.request_id(), "{self}");
         for member in ["type", "title", "detail", "code"] {
-            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {self}");
+            assert!(
+                problem[member].as_str().is_some_and(|text| !text.is_empty()),
+                "{member}: {self}"
+            );
         }
         problem
     }

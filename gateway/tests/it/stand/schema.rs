@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
 use protox::Compiler;
-use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
+use protox::file::{
+    ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver,
+};
 use serde_json::Value;
 
 static KITCHEN: LazyLock<Vec<u8>> =
@@ -44,7 +46,8 @@ pub(crate) fn decode(message: &str, wire: &[u8]) -> Value {
 }
 
 fn descriptor(message: &str) -> MessageDescriptor {
-    let name = if message.contains('.') { message.to_owned() } else { format!("kitchen.v1.{message}") };
+    let name =
+        if message.contains('.') { message.to_owned() } else { format!("kitchen.v1.{message}") };
     POOL.get_message_by_name(&name).unwrap_or_else(|| panic!("the kitchen has no {name}"))
 }
 

@@ -111,6 +111,11 @@ impl Upstream {
         assert!(self.seen().is_empty(), "no call expected: {:#?}", self.seen());
     }
 
+    /// Forgets what it saw.
+    pub(crate) fn forget(&self) {
+        self.memory.seen.send_replace(Vec::new());
+    }
+
     /// Waits until that many calls have come.
     pub(crate) async fn called(&self, times: usize) {
         let mut seen = self.memory.seen.subscribe();

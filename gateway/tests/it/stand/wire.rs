@@ -34,7 +34,8 @@ impl Wire {
 
     /// The same with further header lines.
     pub(crate) async fn ask_with(gate: &Gate, line: &str, headers: &str) -> Reply {
-        let request = format!("{line} HTTP/1.1\r\nHost: gate\r\nConnection: close\r\n{headers}\r\n");
+        let request =
+            format!("{line} HTTP/1.1\r\nHost: gate\r\nConnection: close\r\n{headers}\r\n");
         let mut answers = Self::talk(gate, request).await;
         assert_eq!(answers.len(), 1, "{line}: {answers:?}");
         answers.remove(0)

@@ -14,7 +14,10 @@ use proto::{
     },
 };
 use service_kit::{Caller, Cents, Clock, Failure, Store, Violations, errors::not_found};
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Duration, timeout},
+};
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
@@ -23,6 +26,9 @@ use crate::{
     orders::{self, Record},
     peers::{self, Peer, ask, is_refusal},
 };
+
+/// How long a reader waits for the payment service, when it does not answer at once.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Sees orders through. Clones share everything.
 #[derive(Clone, Debug)]
@@ -75,6 +81,22 @@ impl Life {
     pub(crate) async fn make(&self, id: &str, change: Move) -> Result<Record, Stuck> {
         let (id, now) = (id.to_owned(), self.clock.now());
         Ok(self.store.write(move |write| orders::make(write, &id, &change, now)).await?)
+    }
+
+    /// Asks the payment service what became of an order that waits for it, so that who has just paid reads it confirmed.
+    /// Without an answer the order is as it was; what became of it is [heard](crate::follow) a moment later anyway.
+    pub(crate) async fn look(&self, order: Record, caller: &Caller) -> Record {
+        if order.step != Step::Wait {
+            return order;
+        }
+        match timeout(LOOK, self.open(&order, caller)).await {
+            Ok(Ok(change @ (Move::Paid(_) | Move::Closed(_)))) => {
+                let moved = self.make(&order.id, change).await;
+                self.due.notify_one();
+                moved.unwrap_or(order)
+            }
+            Ok(_) | Err(_) => order,
+        }
     }
 
     async fn read(&self, id: &str) -> Result<Record, Stuck> {
@@ -230,4 +252,74 @@ fn product(status: Status) -> Stuck {
 
 fn payment(status: Status) -> Stuck {
     Stuck::Peer { peer: "payment", status: Box::new(status) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::product::v1::ReservedItem;
+
+    use super::*;
+    use crate::orders::Item;
+
+    fn order() -> Record {
+        let item = |product: &str, quantity| Item {
+            product_id: product.to_owned(),
+            quantity,
+            quoted: None,
+        };
+        Record {
+            id: "o-1".to_owned(),
+            user_id: "123".to_owned(),
+            status: OrderStatus::Pending,
+            step: Step::Reserve,
+            items: vec![item("p-1", 2), item("p-2", 1)],
+            total: None,
+            payment_id: None,
+            cancel_reason: None,
+            create_time: 0,
+            update_time: 0,
+            tries: 0,
+        }
+    }
+
+    /// What the answer to the order's reservation is worth; none when it is not usable.
+    fn quoted(lines: &[(&str, i32, Option<i64>)]) -> Option<Move> {
+        let items = lines.iter().map(|(product, quantity, cents)| ReservedItem {
+            product_id: (*product).to_owned(),
+            name: "thing".to_owned(),
+            quantity: *quantity,
+            unit_price: cents.map(|cents| Cents(cents).into()),
+        });
+        quote(&order(), Reservation { order_id: "o-1".to_owned(), items: items.collect() }).ok()
+    }
+
+    #[test]
+    fn a_quote_is_the_sum_of_the_lines_of_this_order() {
+        let Some(Move::Reserved(quote)) = quoted(&[("p-1", 2, Some(150)), ("p-2", 1, Some(0))])
+        else {
+            panic!("no quote")
+        };
+        assert_eq!((quote.total, quote.lines.len()), (Cents(300), 2));
+    }
+
+    #[test]
+    fn an_answer_that_does_not_fit_the_order_is_no_answer() {
+        for lines in [
+            &[("p-1", 2, Some(1))][..],
+            &[("p-2", 1, Some(1)), ("p-1", 2, Some(1))],
+            &[("p-1", 1, Some(1)), ("p-2", 1, Some(1))],
+            &[("p-1", 2, None), ("p-2", 1, Some(1))],
+            &[("p-1", 2, Some(-1)), ("p-2", 1, Some(1))],
+        ] {
+            assert_eq!(quoted(lines), None, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_paid_is_refused() {
+        let free = quoted(&[("p-1", 2, Some(0)), ("p-2", 1, Some(0))]);
+        assert_eq!(free, Some(Move::Refused(reason::NOTHING_TO_PAY.to_owned())));
+        let dear = quoted(&[("p-1", 2, Some(i64::MAX / 2)), ("p-2", 1, Some(i64::MAX / 2))]);
+        assert_eq!(dear, Some(Move::Refused(reason::TOO_EXPENSIVE.to_owned())));
+    }
 }

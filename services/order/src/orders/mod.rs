@@ -30,7 +30,7 @@ pub(crate) struct Record {
     pub(crate) cancel_reason: Option<String>,
     pub(crate) create_time: i64,
     pub(crate) update_time: i64,
-    tries: u32,
+    pub(crate) tries: u32,
 }
 
 /// One row of `order_items`.

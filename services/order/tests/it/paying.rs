@@ -3,7 +3,7 @@ use std::time::Duration;
 use proto::order::v1::OrderStatus;
 use tokio::time::Instant;
 
-use crate::bed::{Bed, Rpc, reason};
+use crate::bed::{Bed, Rpc, reason, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_confirms_the_order_at_once_and_sells_its_stock() {
@@ -16,6 +16,28 @@ async fn a_payment_confirms_the_order_at_once_and_sells_its_stock() {
     assert_eq!(confirmed.payment_id, payment.id);
     bed.adds_up().await;
     assert_eq!(bed.stock(), (119, 0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_just_paid_reads_the_order_confirmed_also_when_nobody_tells_the_service() {
+    let (bed, service) = Bed::start().await;
+    let order = service.ordered("k-1").await;
+    bed.middle.down(&[Rpc::Follow]);
+    bed.middle.cut();
+    let payment = bed.pay("123", "k-1", &order.id).await.unwrap();
+    let read = service.read("123", &order.id).await.unwrap();
+    assert_eq!((read.status(), read.payment_id), (OrderStatus::Confirmed, payment.id));
+    until("the stock is sold", || bed.stock() == (119, 0, 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_does_not_need_the_payment_service() {
+    let (bed, service) = Bed::start().await;
+    let order = service.ordered("k-1").await;
+    bed.middle.down(&[Rpc::Open]);
+    let asked = bed.middle.calls(Rpc::Open);
+    assert_eq!(service.read("123", &order.id).await.unwrap(), order);
+    assert_eq!(bed.middle.calls(Rpc::Open), asked + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +86,7 @@ async fn a_sale_is_repeated_until_it_is_done() {
     bed.middle.down(&[Rpc::Sell]);
     bed.pay("123", "k-1", &order.id).await.unwrap();
     service.reaches(&order.id, OrderStatus::Confirmed).await;
-    crate::bed::until("a try to sell", || bed.middle.calls(Rpc::Sell) > 0).await;
+    until("a try to sell", || bed.middle.calls(Rpc::Sell) > 0).await;
     assert_eq!(bed.stock(), (119, 1, 0));
     bed.middle.down(&[]);
     bed.pass(5);

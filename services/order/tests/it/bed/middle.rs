@@ -40,6 +40,7 @@ pub(crate) enum Rpc {
     Sell,
     Open,
     Void,
+    Follow,
 }
 
 /// What goes wrong with one call.
@@ -221,6 +222,9 @@ impl PaymentEventsService for Middle {
         &self,
         request: Request<FollowRequest>,
     ) -> Result<Response<Self::FollowStream>, Status> {
+        if self.down.lock().unwrap().contains(&Rpc::Follow) {
+            return Err(Status::unavailable("down"));
+        }
         let mut client = PaymentEventsServiceClient::new(self.payment.clone());
         let events = client.follow(request.into_inner()).await?.into_inner();
         let mut cuts = self.cuts.subscribe();

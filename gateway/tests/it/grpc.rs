@@ -1,0 +1,243 @@
+//! The gRPC dialect: clients that speak it reach the same RPCs under the same rules.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::json;
+use tonic::{Code, Request};
+use tonic_types::StatusExt as _;
+
+use crate::stand::{Answer, Gate, Issuer, Key, Latch, Upstream, Wire, decode, encode};
+
+fn request(message: impl Into<Bytes>) -> Request<Bytes> {
+    Request::new(message.into())
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_message_are_not_touched() {
+    // Fields out of order, an unknown field, a list packed and unpacked, a value beyond its enum: JSON would lose them.
+    let message = b"\xf8\x07\x2a\x1a\x01b\x0a\x01a\x20\x63\x0a\x01c".as_slice();
+    let kitchen =
+        Upstream::answering(|seen| Answer::wire(&[&seen.message[..], b"\xf8\x07\x2b"].concat()))
+            .await;
+    let gate = Gate::before(&kitchen).await;
+    let answer = gate.grpc().await.call("CreateDish", request(message)).await.unwrap();
+    let call = kitchen.only_call();
+    assert_eq!((call.rpc.as_str(), &call.message[..]), ("kitchen.v1.Kitchen/CreateDish", message));
+    assert_eq!(answer.into_inner(), [message, b"\xf8\x07\x2b"].concat());
+}
+
+#[tokio::test]
+async fn an_rpc_without_a_rule_is_reached_by_grpc_alone() {
+    let kitchen = Upstream::answering(|_| Answer::dish(&json!({"id": "soup"}))).await;
+    let gate = Gate::before(&kitchen).await;
+    let answer = gate.grpc().await.call("Whisper", request("")).await.unwrap();
+    assert_eq!(decode("Dish", answer.get_ref()), json!({"id": "soup"}));
+    let id = answer.metadata().get("x-request-id").unwrap().to_str().unwrap();
+    let line = gate.line_with_id(id).await;
+    assert_eq!(
+        (&line["rpc"], &line["route"]),
+        (&json!("kitchen.v1.Kitchen/Whisper"), &json!("kitchen.v1.Kitchen/Whisper"))
+    );
+    assert_eq!((&line["code"], &line["method"]), (&json!("OK"), &json!("POST")));
+    kitchen.forget();
+    gate.post("/kitchen.v1.Kitchen/Whisper", &json!({})).await.is(404);
+    kitchen.saw_nothing();
+}
+
+#[tokio::test]
+async fn what_is_not_exposed_is_unimplemented() {
+    let kitchen = Upstream::content().await;
+    let gate = Gate::start(|config| {
+        config.kitchen(&kitchen).access("GetDish", "internal").access("Deliver", "internal")
+    })
+    .await;
+    let client = gate.grpc().await;
+    for rpc in ["GetDish", "Deliver", "NoSuch", "getdish", "GetDish/"] {
+        let status = client.call(rpc, request("")).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unimplemented, "{rpc}: {status:?}");
+        assert_eq!(status.message(), "no such RPC is exposed");
+    }
+    kitchen.saw_nothing();
+}
+
+#[tokio::test]
+async fn the_access_line_counts_for_grpc_too() {
+    let key = Key::new("k1");
+    let issuer = Issuer::of(&key).await;
+    let kitchen = Upstream::content().await;
+    let gate = Gate::start(|config| {
+        config.kitchen(&kitchen).issuer(&issuer).access("GetDish", "role:cook")
+    })
+    .await;
+    let client = gate.grpc().await;
+    let with = |token: String| {
+        let mut request = request("");
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        request
+    };
+    let status = client.call("GetDish", request("")).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+    let status = client.call("GetDish", with("nonsense".to_owned())).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+    let status = client.call("GetDish", with(key.token(&json!({})))).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    kitchen.saw_nothing();
+    client.call("GetDish", with(key.token(&json!({"roles": ["cook"]})))).await.unwrap();
+    assert_eq!(kitchen.only_call().header("x-principal-id"), Some("ada"));
+    // Another spelling of the content type is the same dialect, or none; never a side door.
+    for content_type in [
+        "application/grpc+proto",
+        "application/grpc;x=1",
+        "APPLICATION/GRPC",
+        "application/grpc-web",
+        "application/json",
+    ] {
+        let head = format!("Content-Type: {content_type}\r\nContent-Length: 5\r\n");
+        let answers = Wire::talk(&gate, format!(
+            "POST /kitchen.v1.Kitchen/GetDish HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{head}\r\n\0\0\0\0\0"
+        ))
+        .await;
+        let refused = answers[0].status == 404 || answers[0].header("grpc-status") == "16";
+        assert!(refused, "{content_type}: {}", answers[0]);
+    }
+    kitchen.saw_nothing();
+}
+
+#[tokio::test]
+async fn failures_keep_their_code_their_words_and_their_details() {
+    let kitchen = Upstream::answering(|_| {
+        let violation = tonic_types::pb::bad_request::FieldViolation {
+            field: "id".to_owned(),
+            description: "unknown".to_owned(),
+            ..Default::default()
+        };
+        let request = tonic_types::pb::BadRequest { field_violations: vec![violation] };
+        let value = prost::Message::encode_to_vec(&request);
+        let type_url = "type.googleapis.com/google.rpc.BadRequest".to_owned();
+        Answer::error(Code::InvalidArgument, "100%25 wrong")
+            .details(vec![prost_types::Any { type_url, value }])
+    })
+    .await;
+    let gate = Gate::before(&kitchen).await;
+    let status = gate.grpc().await.call("GetDish", request("")).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::InvalidArgument, "100% wrong"));
+    assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "id");
+    assert!(status.metadata().contains_key("x-request-id"));
+
+    let kitchen = Upstream::answering(|_| Answer::error(Code::Internal, "SELECT password")).await;
+    let gate = Gate::before(&kitchen).await;
+    let status = gate.grpc().await.call("GetDish", request("")).await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::Internal, "the service failed on this request")
+    );
+}
+
+#[tokio::test]
+async fn a_stream_arrives_message_by_message() {
+    let dishes = ["a", "b", "c"].map(|id| encode("Dish", &json!({"id": id})));
+    let kitchen = {
+        let messages = dishes.clone();
+        Upstream::answering(move |_| {
+            Answer::wires(&messages.each_ref().map(Vec::as_slice)).open_end()
+        })
+        .await
+    };
+    let gate = Gate::before(&kitchen).await;
+    let asked = encode("ListDishesRequest", &json!({"vegan": true}));
+    let mut stream =
+        gate.grpc().await.stream("WatchDishes", request(asked.clone())).await.unwrap().into_inner();
+    for dish in &dishes {
+        let message = crate::stand::soon("a message", stream.message()).await.unwrap().unwrap();
+        assert_eq!(message, dish.as_slice());
+    }
+    assert_eq!(kitchen.only_call().message, asked);
+    drop(stream);
+    kitchen.cancelled(1).await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_as_the_service_ends_it() {
+    let dish = encode("Dish", &json!({"id": "a"}));
+    for (code, expected) in [("0", None), ("5", Some(Code::NotFound))] {
+        let message = dish.clone();
+        let kitchen =
+            Upstream::answering(move |_| Answer::wires(&[&message]).trailer("grpc-status", code))
+                .await;
+        let gate = Gate::before(&kitchen).await;
+        let mut stream =
+            gate.grpc().await.stream("WatchDishes", request("")).await.unwrap().into_inner();
+        assert_eq!(stream.message().await.unwrap().unwrap(), dish);
+        let end = stream.message().await;
+        let line = gate.lines_that(1, |line| line.contains("WatchDishes")).await;
+        let name = expected.map_or("OK", |_| "NOT_FOUND");
+        assert!(line[0].contains(&format!("\"code\":\"{name}\"")), "{line:?}");
+        match expected {
+            None => assert!(matches!(end, Ok(None)), "{end:?}"),
+            Some(code) => assert_eq!(end.unwrap_err().code(), code),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_clients_deadline_is_kept() {
+    let kitchen = Upstream::answering(|_| Answer::never()).await;
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 30s }"));
+    let gate = gate.await.speaking_http2();
+    // A client of tonic would give up by itself.
+    let ask =
+        gate.ask(http::Method::POST, "/kitchen.v1.Kitchen/GetDish").header("grpc-timeout", "150m");
+    let reply =
+        ask.header("content-type", "application/grpc").body(&b"\0\0\0\0\0"[..]).await.is(200);
+    assert_eq!(
+        (reply.header("grpc-status"), reply.header("content-type")),
+        ("4", "application/grpc")
+    );
+    kitchen.cancelled(1).await;
+}
+
+#[tokio::test]
+async fn what_is_not_one_plain_message_is_refused() {
+    let kitchen = Upstream::content().await;
+    let gate = Gate::before(&kitchen).await;
+    for (frame, words) in [
+        ("", "length-prefixed"),
+        ("\0\0\0\0", "length-prefixed"),
+        ("\0\0\0\0\x05abc", "length-prefixed"),
+        ("\0\0\0\0\0\0\0\0\0\0", "length-prefixed"),
+        ("\x01\0\0\0\x01a", "compressed"),
+    ] {
+        let head = format!("Content-Type: application/grpc\r\nContent-Length: {}\r\n", frame.len());
+        let answers = Wire::talk(&gate, format!(
+            "POST /kitchen.v1.Kitchen/Whisper HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{head}\r\n{frame}"
+        ))
+        .await;
+        assert_eq!(answers[0].header("grpc-status"), "3", "{frame:?}: {}", answers[0]);
+        assert!(answers[0].header("grpc-message").contains(words), "{}", answers[0]);
+    }
+    kitchen.saw_nothing();
+}
+
+#[tokio::test]
+async fn many_calls_share_one_connection() {
+    let latch = Latch::default();
+    let kitchen = {
+        let latch = latch.clone();
+        Upstream::answering(move |seen| Answer::wire(&seen.message).when(&latch)).await
+    };
+    let gate = Gate::before(&kitchen).await;
+    let client = gate.grpc().await;
+    let calls = (0..50).map(|number| {
+        let message = encode("Dish", &json!({"id": format!("dish {number}")}));
+        let call = client.call("Whisper", request(message.clone()));
+        async move { assert_eq!(call.await.unwrap().into_inner(), message) }
+    });
+    let opened = async {
+        kitchen.called(50).await;
+        latch.open();
+    };
+    let all = futures_util::future::join(futures_util::future::join_all(calls), opened);
+    tokio::time::timeout(Duration::from_secs(20), all).await.unwrap();
+}
