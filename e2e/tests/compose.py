@@ -184,9 +184,12 @@ def a_restart_forgets_nothing(shop: Shop, order: str) -> None:
 
 def any_shop_is_this_shop(shop: Shop) -> None:
     """The end-to-end tests that look from outside only, against these containers."""
+    env = shop.env | {"E2E_TARGET": f"http://127.0.0.1:{shop.port}", "RUST_BACKTRACE": "0"}
     line = ["cargo", "test", "--workspace", "--locked", "--quiet", "--test", "e2e", "any_shop"]
-    done = subprocess.run(line, cwd=ROOT, env=shop.env | {"E2E_TARGET": f"http://127.0.0.1:{shop.port}"}, check=False)
+    done = subprocess.run(line, cwd=ROOT, env=env, check=False)
     must(done.returncode == 0, "the end-to-end tests of any shop pass")
+    restarts = {container["Name"]: container["RestartCount"] for container in containers(shop)}
+    must(not any(restarts.values()), f"nothing died of it, but {restarts}")
 
 
 def nothing_is_left() -> None:
@@ -224,7 +227,7 @@ def main() -> int:
         play(shop)
     except Failed as failure:
         print(f"compose test: {failure}", file=sys.stderr)
-        subprocess.run(["docker", "compose", "--project-name", PROJECT, "logs", "--tail", "40"], cwd=ROOT, env=shop.env, check=False)
+        subprocess.run(["docker", "compose", "--project-name", PROJECT, "logs", "--tail", "10"], cwd=ROOT, env=shop.env, check=False)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -76,7 +76,7 @@ mod tests {
         match expected {
             Ok(expected) => assert_eq!((result.as_str(), problems), (expected, vec![])),
             Err(expected) => {
-                assert_eq!(problems.first().map(ToString::to_string).as_deref(), Some(expected))
+                assert_eq!(problems.first().map(ToString::to_string).as_deref(), Some(expected));
             }
         }
     }

@@ -27,9 +27,9 @@ fn answered(status: Status) -> GatewayError {
 }
 
 /// A status of the transport has a source, as tonic's own have.
-fn broken() -> Box<Status> {
+fn broken() -> Status {
     let io = std::io::Error::other("tcp connect error to 10.0.0.7:50051");
-    Box::new(Status::from_error(Box::new(io)))
+    Status::from_error(Box::new(io))
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn an_upstream_that_can_not_answer_is_never_named_to_the_client() {
             "upstream-unreachable 503 UNAVAILABLE Upstream",
         ),
         (
-            U::Unreachable { upstream, endpoint, source: broken() },
+            U::Unreachable { upstream, endpoint, source: Box::new(broken()) },
             "upstream-unreachable 503 UNAVAILABLE Upstream",
         ),
     ] {
@@ -170,7 +170,7 @@ fn check_ref(error: &GatewayError, expected: &str) -> Verdict {
 #[test]
 fn the_log_is_told_each_cause_once() {
     let (upstream, endpoint) = ("user".into(), "http://a:1".into());
-    let error = upstream::Error::Unreachable { upstream, endpoint, source: broken() };
+    let error = upstream::Error::Unreachable { upstream, endpoint, source: Box::new(broken()) };
     let chain = GatewayError::from(error).chain();
     assert_eq!(
         chain,

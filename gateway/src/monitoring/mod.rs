@@ -1,6 +1,6 @@
 //! Room 8: tells what the gateway does.
 //!
-//! One reader turns each finished [`Journey`](crate::context::Journey) into its log line. The other rooms never emit;
+//! One reader turns each finished [`Journey`] into its log line. The other rooms never emit;
 //! they return what they decided, and the three lives write it down.
 //! Chapter 8: docs/08-monitoring.md
 

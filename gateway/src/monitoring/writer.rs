@@ -88,8 +88,11 @@ mod tests {
             writer.write(format!("{n}\n"));
         }
         writer.close();
-        let expected: String = (0..1000).map(|n| format!("{n}\n")).collect();
-        assert_eq!(String::from_utf8(out.0.lock().unwrap().clone()).unwrap(), expected);
+        let written = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(
+            written.lines().collect::<Vec<_>>(),
+            (0..1000).map(|n| n.to_string()).collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -90,8 +90,8 @@ mod tests {
     #[test]
     fn reads_every_unit_and_refuses_everything_else() {
         assert_eq!(client_timeout(&HeaderMap::new()), Ok(None));
-        assert_eq!(asked("2H"), Ok(Some(Duration::from_secs(7200))));
-        assert_eq!(asked("3M"), Ok(Some(Duration::from_secs(180))));
+        assert_eq!(asked("2H"), Ok(Some(Duration::from_hours(2))));
+        assert_eq!(asked("3M"), Ok(Some(Duration::from_mins(3))));
         assert_eq!(asked("4S"), Ok(Some(Duration::from_secs(4))));
         assert_eq!(asked("500m"), Ok(Some(Duration::from_millis(500))));
         assert_eq!(asked("7u"), Ok(Some(Duration::from_micros(7))));

@@ -45,20 +45,13 @@ pub(crate) struct KeySet {
     task: Mutex<Option<AbortHandle>>,
 }
 
-/// How a key set is doing, for people and tests.
-#[derive(Clone, Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "printed by Debug alone"))]
+/// How a key set is doing.
+#[cfg(test)]
 pub(super) struct Snapshot {
     /// Keys that tokens can be verified with at the moment.
-    pub(crate) usable: usize,
-    /// Keys of the last good answer that cannot be used: another kind, another use, broken, or an ambiguous id.
-    pub(crate) skipped: usize,
-    /// The time since the last good answer.
-    pub(crate) age: Option<Duration>,
-    /// How often the keys were asked for.
-    pub(crate) attempts: u64,
+    pub(super) usable: usize,
     /// How the last attempt failed; `None` when it went well.
-    pub(crate) failure: Option<Arc<FetchError>>,
+    pub(super) failure: Option<Arc<FetchError>>,
 }
 
 struct Shared {
@@ -118,17 +111,13 @@ impl KeySet {
         self.shared.progress.borrow().ended > 0
     }
 
-    /// How the set is doing.
+    #[cfg(test)]
     pub(super) fn snapshot(&self) -> Snapshot {
-        let good = self.shared.good.load();
-        let progress = self.shared.progress.borrow();
-        Snapshot {
-            usable: self.shared.usable().map_or(0, |good| good.keys.all.len()),
-            skipped: good.as_ref().map_or(0, |good| good.keys.skipped),
-            age: good.as_ref().map(|good| good.at.elapsed()),
-            attempts: progress.begun,
-            failure: progress.failure.clone(),
-        }
+        Snapshot { usable: self.usable(), failure: self.shared.progress.borrow().failure.clone() }
+    }
+
+    fn usable(&self) -> usize {
+        self.shared.usable().map_or(0, |good| good.keys.all.len())
     }
 
     /// Whether tokens may still be verified with this very key.
@@ -168,7 +157,8 @@ impl Drop for KeySet {
 
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KeySet").field(&self.snapshot()).finish()
+        let skipped = self.shared.good.load().as_ref().map_or(0, |good| good.keys.skipped);
+        write!(f, "KeySet({} keys usable, {skipped} skipped)", self.usable())
     }
 }
 
