@@ -60,3 +60,21 @@ async fn a_gateway_without_requests_ends_at_once() {
     let (status, lines) = gate.ended().await;
     assert_eq!((status.code(), lines.len()), (Some(0), 0));
 }
+
+#[tokio::test]
+async fn a_request_that_does_not_end_is_cut_off_and_has_its_line() {
+    let kitchen = Upstream::answering(|_| Answer::never()).await;
+    let mut gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 60s }"))
+            .await;
+    let mut wire = Wire::open(&gate).await;
+    wire.send("GET /v1/dishes/soup HTTP/1.1\r\nHost: a\r\nX-Request-Id: cut-1\r\n\r\n").await;
+    kitchen.called(1).await;
+    gate.signal(Signal::TERM);
+    let (status, lines) = gate.ended().await;
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(lines.iter().filter(|line| line.contains("cut-1")).count(), 1, "{lines:?}");
+    assert!(lines[0].contains("CANCELLED"), "{lines:?}");
+    kitchen.cancelled(1).await;
+    assert_eq!(wire.closed().await, "");
+}
