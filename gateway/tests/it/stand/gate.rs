@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use super::answer::Latch;
 use super::config::Config;
 use super::output::Output;
 use super::reply::Reply;
@@ -35,14 +36,26 @@ pub(crate) struct Gate {
 impl Gate {
     /// Starts a gateway and waits until its door is open.
     pub(crate) async fn start(change: impl FnOnce(&mut Config) -> &mut Config) -> Self {
+        let read = Latch::default();
+        read.open();
+        Self::start_unread(change, &read).await
+    }
+
+    /// Starts a gateway whose access log nobody reads before the latch is open.
+    pub(crate) async fn start_unread(
+        change: impl FnOnce(&mut Config) -> &mut Config,
+        read: &Latch,
+    ) -> Self {
         let mut config = Config::new();
         change(&mut config);
         let folder = TempDir::new().unwrap();
         write(folder.path(), &config);
         let mut child =
             command(folder.path(), &config, ["--config", "gateway.yaml"]).spawn().unwrap();
-        let lines = Output::of(child.stdout.take().unwrap());
-        let errors = Output::of(child.stderr.take().unwrap());
+        let lines = Output::of(child.stdout.take().unwrap(), read);
+        let at_once = Latch::default();
+        at_once.open();
+        let errors = Output::of(child.stderr.take().unwrap(), &at_once);
         let open =
             errors.lines_that("the door", 1, |line| line.contains("the gateway is open")).await;
         let (address, admin) = (said(&open[0], "listener"), said(&open[0], "admin"));

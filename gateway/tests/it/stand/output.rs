@@ -3,6 +3,7 @@
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::sync::watch;
 
+use super::answer::Latch;
 use super::soon;
 
 /// The lines of one stream of a program.
@@ -10,9 +11,12 @@ use super::soon;
 pub(crate) struct Output(watch::Receiver<Vec<String>>);
 
 impl Output {
-    pub(super) fn of(stream: impl AsyncRead + Send + Unpin + 'static) -> Self {
+    /// Reads a stream from the moment the latch is open.
+    pub(super) fn of(stream: impl AsyncRead + Send + Unpin + 'static, latch: &Latch) -> Self {
         let (sender, receiver) = watch::channel(Vec::new());
+        let latch = latch.clone();
         tokio::spawn(async move {
+            latch.opened().await;
             let mut lines = BufReader::new(stream).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 sender.send_modify(|all| all.push(line));
