@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 use crate::stand::{Answer, Gate, Upstream, Wire, until};
 
@@ -31,6 +32,37 @@ async fn another_endpoint_takes_the_call_when_one_can_not_be_reached() {
     }
     assert_eq!(alive.seen().len(), 6, "each call reached it once");
     assert!(tries.iter().any(|count| *count > 1), "{tries:?}");
+}
+
+/// A host that drops every packet costs the time of one try to connect, and no more.
+#[tokio::test]
+async fn another_endpoint_takes_the_call_when_one_swallows_everything() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let hole = socket.listen(1).unwrap();
+    let address = hole.local_addr().unwrap();
+    // Nobody accepts: once its queue is full, the kernel lets further ones wait in vain.
+    let mut queue = Vec::new();
+    while let Ok(connected) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await
+    {
+        queue.push(connected.unwrap());
+    }
+    let alive = Upstream::content().await;
+    let urls = [format!("http://{address}"), alive.url()];
+    let gate = Gate::start(|config| {
+        let config =
+            config.upstream("kitchen", "kitchen.v1.Kitchen", &urls.each_ref().map(String::as_str));
+        config.section("resilience", "{ deadline: 20s }")
+    })
+    .await;
+    let mut tries = Vec::new();
+    for _ in 0..2 {
+        let reply = gate.get("/v1/dishes/soup").await.is(200);
+        tries.push(gate.line(&reply).await["tries"].as_u64().unwrap());
+    }
+    tries.sort_unstable();
+    assert_eq!(tries, [1, 2]);
+    assert_eq!(alive.seen().len(), 2);
 }
 
 #[tokio::test]

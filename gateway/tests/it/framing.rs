@@ -156,6 +156,14 @@ async fn an_offer_to_upgrade_is_not_taken() {
 }
 
 #[tokio::test]
+async fn an_expectation_that_nobody_knows_is_no_obstacle() {
+    let kitchen = kitchen().await;
+    let gate = Gate::before(&kitchen).await;
+    let reply = Wire::ask_with(&gate, "GET /v1/dishes/soup", "Expect: miracles\r\n").await;
+    assert!(matches!(reply.status, 200 | 417), "{reply}");
+}
+
+#[tokio::test]
 async fn a_connection_serves_one_request_after_the_other() {
     let kitchen = kitchen().await;
     let gate = Gate::before(&kitchen).await;

@@ -203,7 +203,8 @@ async fn head_is_get_without_a_body() {
     for header in ["content-type", "content-length"] {
         assert_eq!(head.header(header), body.header(header));
     }
-    assert_eq!(gate.line(&head).await["sent"], 0);
+    let line = gate.line(&head).await;
+    assert_eq!((&line["sent"], &line["code"]), (&json!(0), &json!("OK")), "{line}");
     let head = gate.ask(http::Method::HEAD, "/v2").await.is(404);
     assert!(head.body.is_empty() && head.header("content-type") == "application/problem+json");
     // A route of its own goes first; a path without GET has no HEAD.
@@ -217,6 +218,17 @@ async fn head_is_get_without_a_body() {
     let said = wire.closed().await;
     let heads: Vec<&str> = said.split_inclusive(r"\r\n\r\n").map(|head| &head[..12]).collect();
     assert_eq!(heads, ["HTTP/1.1 200", "HTTP/1.1 404"], "{said}");
+}
+
+#[tokio::test]
+async fn head_has_no_body_over_http2_either() {
+    let kitchen = Upstream::answering(|_| crate::stand::Answer::dish(&json!({"id": "soup"}))).await;
+    let gate = Gate::before(&kitchen).await.speaking_http2();
+    let body = gate.get("/v1/dishes/soup").await.is(200);
+    let head = gate.ask(http::Method::HEAD, "/v1/dishes/soup").await.is(200);
+    assert_eq!(head.header("content-length"), body.body.len().to_string());
+    let line = gate.line(&head).await;
+    assert_eq!((&line["sent"], &line["code"]), (&json!(0), &json!("OK")), "{line}");
 }
 
 #[tokio::test]
