@@ -123,14 +123,18 @@ pub(super) fn is_too_large(status: &Status) -> bool {
         && status.message().starts_with("Error, decoded message length too large")
 }
 
-/// What the transport says of a broken stream is for the log; the client learns that the service is gone.
+/// What transport and service say of their insides is for the log; the client learns that the stream failed.
 fn presentable(status: Status) -> Status {
-    match std::error::Error::source(&status) {
-        Some(source) => {
-            tracing::warn!(%source, "a stream broke");
-            Status::unavailable("the connection to the service broke")
-        }
-        None if is_too_large(&status) => Status::internal("a message of the service is too large"),
-        None => status,
+    if let Some(source) = std::error::Error::source(&status) {
+        tracing::warn!(%source, "a stream broke");
+        return Status::unavailable("the connection to the service broke");
     }
+    if is_too_large(&status) {
+        return Status::internal("a message of the service is too large");
+    }
+    if matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss) {
+        tracing::warn!(message = status.message(), "a stream failed in its service");
+        return Status::new(status.code(), "the service failed on this request");
+    }
+    status
 }
