@@ -241,3 +241,62 @@ async fn many_calls_share_one_connection() {
     let all = futures_util::future::join(futures_util::future::join_all(calls), opened);
     tokio::time::timeout(Duration::from_secs(20), all).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_stream_that_breaks_ends_with_a_status_and_no_inner_words() {
+    let dish = encode("Dish", &json!({"id": "a"}));
+    let kitchen = {
+        let dish = dish.clone();
+        Upstream::answering(move |_| Answer::wires(&[&dish]).open_end()).await
+    };
+    let gate = Gate::before(&kitchen).await;
+    let stream = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap();
+    let mut stream = stream.into_inner();
+    assert_eq!(stream.message().await.unwrap().unwrap(), dish);
+    drop(kitchen);
+    let status = crate::stand::soon("the end", stream.message()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert_eq!(status.message(), "the connection to the service broke");
+    let line = gate.lines_that(1, |line| line.contains("WatchDishes")).await;
+    assert!(line[0].contains("\"code\":\"UNAVAILABLE\""), "{line:?}");
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_keeps_the_insides_of_its_service_inside() {
+    let dish = encode("Dish", &json!({"id": "a"}));
+    for (code, words) in [("13", "the service failed on this request"), ("5", "SELECT")] {
+        let answer =
+            Answer::wires(&[&dish]).trailer("grpc-status", code).trailer("grpc-message", "SELECT");
+        let kitchen = Upstream::answering(move |_| answer.clone()).await;
+        let gate = Gate::before(&kitchen).await;
+        let stream = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap();
+        let mut stream = stream.into_inner();
+        assert_eq!(stream.message().await.unwrap().unwrap(), dish);
+        assert_eq!(stream.message().await.unwrap_err().message(), words);
+    }
+}
+
+#[tokio::test]
+async fn a_message_of_a_stream_beyond_the_limit_is_the_services_fault() {
+    let long = [b"\0\x00\x50\x00\x00".as_slice(), &vec![0; 0x50_0000]].concat();
+    let kitchen = Upstream::answering(move |_| Answer::framed(long.clone())).await;
+    let gate = Gate::before(&kitchen).await;
+    let stream = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap();
+    let status = crate::stand::soon("the end", stream.into_inner().message()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal);
+    assert_eq!(status.message(), "a message of the service is too large");
+    let status = gate.grpc().await.call("Whisper", request("")).await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal);
+}
+
+#[tokio::test]
+async fn a_stream_answers_its_refusals_before_it_begins() {
+    let kitchen = Upstream::answering(|_| Answer::error(Code::PermissionDenied, "not today")).await;
+    let gate = Gate::before(&kitchen).await;
+    let status = gate.grpc().await.stream("WatchDishes", request("")).await;
+    let status = match status {
+        Err(status) => status,
+        Ok(stream) => stream.into_inner().message().await.unwrap_err(),
+    };
+    assert_eq!((status.code(), status.message()), (Code::PermissionDenied, "not today"));
+}
