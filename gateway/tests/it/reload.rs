@@ -118,7 +118,7 @@ async fn keys_and_connections_outlive_a_reload_and_trust_does_not() {
         assert!(gate.hang_up().await.contains(TAKEN));
         assert_eq!(status(&gate).await, 200);
     }
-    assert_eq!(issuer.asked(), 1);
+    assert_eq!((issuer.asked(), kitchen.connections()), (1, 1));
     // The token was verified and remembered; who no longer trusts its issuer does not take it.
     let mut other = Issuer::of(&key).await;
     "https://other.example".clone_into(&mut other.name);

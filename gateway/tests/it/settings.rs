@@ -197,6 +197,22 @@ async fn resilience_deadline() {
 }
 
 #[tokio::test]
+async fn variables_of_the_environment() {
+    let kitchen = Upstream::answering(|_| Answer::never()).await;
+    let gate = Gate::start(|config| {
+        let config = config.kitchen(&kitchen).environment("IT_DEADLINE", "100ms");
+        config.section("resilience", "{ deadline: \"${IT_DEADLINE:-1h}\" }")
+    })
+    .await;
+    gate.get("/v1/dishes/soup").await.is(504);
+    let gate = Gate::start(|config| {
+        config.kitchen(&kitchen).section("resilience", "{ deadline: \"${IT_DEADLINE:-200ms}\" }")
+    })
+    .await;
+    gate.get("/v1/dishes/soup").await.is(504);
+}
+
+#[tokio::test]
 async fn transcoding_status_by_reason() {
     let kitchen = Upstream::answering(|_| {
         let info =

@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, future, stream};
@@ -60,6 +61,7 @@ pub(crate) struct Upstream {
 struct Memory {
     seen: watch::Sender<Vec<Seen>>,
     cancelled: watch::Sender<usize>,
+    connections: AtomicUsize,
 }
 
 type Script = Arc<dyn Fn(&Seen) -> Answer + Send + Sync>;
@@ -116,6 +118,11 @@ impl Upstream {
         self.memory.seen.send_replace(Vec::new());
     }
 
+    /// How many connections were made to it.
+    pub(crate) fn connections(&self) -> usize {
+        self.memory.connections.load(Relaxed)
+    }
+
     /// Waits until that many calls have come.
     pub(crate) async fn called(&self, times: usize) {
         let mut seen = self.memory.seen.subscribe();
@@ -141,6 +148,7 @@ async fn accept(listener: TcpListener, script: Script, memory: Arc<Memory>) {
     // Connections end with the server.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
+        memory.connections.fetch_add(1, Relaxed);
         let (script, memory) = (Arc::clone(&script), Arc::clone(&memory));
         connections.spawn(async move {
             let service = service_fn(move |request| {
