@@ -16,7 +16,9 @@ BUILD_PROFILE ?= demo
 # What `make ci` does after `make test`, cheap first.
 CI := fmt-check typos proto deps lint docs check-config compose-test
 
-SCHEMA := $(CURDIR)/target/shop.binpb
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+BIN := $(CARGO_TARGET_DIR)/debug
+SCHEMA := $(CARGO_TARGET_DIR)/shop.binpb
 HAVE_NEXTEST := $(shell command -v cargo-nextest)
 
 .PHONY: help
@@ -82,10 +84,10 @@ docs: ## Build the documentation of the code into target/doc
 
 .PHONY: check-config
 check-config: ## Check the gateway's configurations, print what the shop exposes
-	@mkdir -p target
-	cargo run --locked --package proto -- $(SCHEMA)
+	cargo build --workspace --locked --bins
+	$(BIN)/proto $(SCHEMA)
 	for file in gateway/gateway.yaml $(wildcard gateway/config/*.yaml); do \
-	  SCHEMA=$(SCHEMA) cargo run --locked --package gateway -- --config "$$file" --check; \
+	  SCHEMA=$(SCHEMA) $(BIN)/gateway --config "$$file" --check; \
 	done
 
 .PHONY: compose-test
