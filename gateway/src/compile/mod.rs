@@ -93,45 +93,37 @@ fn schema(config: &Config, problems: &mut Vec<Problem>) -> Option<Arc<Schema>> {
     }
     let written = &config.schema.file;
     let file = config.folder.join(&written.value);
-    let file = std::path::absolute(&file).unwrap_or(file);
+    let name = file.display();
+    let advice =
+        "write it with `buf build -o FILE` or `protoc --include_imports --descriptor_set_out=FILE`";
     let loaded = fs::read(&file)
-        .map_err(|error| {
-            format!("can't be read ({error}): write it with `buf build -o FILE` or `protoc --include_imports --descriptor_set_out=FILE`")
-        })
-        .and_then(|bytes| Schema::load(&bytes).map_err(|error| with_causes(&error)));
-    loaded
-        .map_err(|message| {
-            let message = format!("`{}`: {message}", file.display());
-            problems.push(Problem::at(written, "schema.file", message));
-        })
-        .ok()
-}
-
-fn check_addresses(config: &Config, problems: &mut Vec<Problem>) {
-    let (clients, operators) = (&config.listener.address, &config.admin.address);
-    for (section, written) in [("listener", clients), ("admin", operators)] {
-        if !config.unread(section) {
-            check_address(&format!("{section}.address"), written, problems);
-        }
-    }
-    if clients.value == operators.value
-        && !clients.value.is_empty()
-        && !clients.value.ends_with(":0")
-    {
-        let message = "it is the address of the listener too: operators need one of their own";
-        problems.push(Problem::at(operators, "admin.address", message));
-    }
+        .map_err(|error| format!("`{name}` can't be read ({error}): {advice}"))
+        .and_then(|bytes| {
+            Schema::load(&bytes).map_err(|error| format!("`{name}`: {}", with_causes(&error)))
+        });
+    loaded.map_err(|message| problems.push(Problem::at(written, "schema.file", message))).ok()
 }
 
 /// Whether somebody else listens there already turns out only when the gateway opens.
-fn check_address(path: &str, written: &Spanned<String>, problems: &mut Vec<Problem>) {
-    let parts = written.value.rsplit_once(':');
-    if !parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
-        let message = format!(
-            "`{}` is not an address: write HOST:PORT, such as 127.0.0.1:8080",
-            written.value
-        );
-        problems.push(Problem::at(written, path, message));
+fn check_addresses(config: &Config, problems: &mut Vec<Problem>) {
+    let (clients, operators) = (&config.listener.address, &config.admin.address);
+    let before = problems.len();
+    for (section, written) in [("listener", clients), ("admin", operators)] {
+        let parts = written.value.rsplit_once(':');
+        let fits =
+            parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        if !fits && !config.unread(section) {
+            let message = format!(
+                "`{}` is not an address: write HOST:PORT, such as 127.0.0.1:8080",
+                written.value
+            );
+            problems.push(Problem::at(written, format!("{section}.address"), message));
+        }
+    }
+    let same = clients.value == operators.value && !clients.value.ends_with(":0");
+    if same && problems.len() == before && !config.unread("listener") {
+        let message = "it is the address of the listener too: operators need one of their own";
+        problems.push(Problem::at(operators, "admin.address", message));
     }
 }
 

@@ -38,12 +38,12 @@ async fn a_configuration_that_is_not_there_is_exit_78() {
     let folder = TempDir::new().unwrap();
     for arguments in [&["--config", "none.yaml"][..], &["--config", "none.yaml", "--check"]] {
         let exit = run(folder.path(), &[], arguments).await;
-        let complaint = "none.yaml:(file): can't be read: No such file or directory (os error 2)\n";
+        let complaint = "none.yaml:(file): can't be read (No such file or directory (os error 2)): name the file with --config FILE\n";
         assert_eq!((exit.code, exit.errors.as_str()), (Some(78), complaint));
     }
     fs::write(folder.path().join("bytes.yaml"), b"\xff\xfe").unwrap();
     let exit = run(folder.path(), &[], ["--config", "bytes.yaml"]).await;
-    let complaint = "bytes.yaml:(file): can't be read: stream did not contain valid UTF-8\n";
+    let complaint = "bytes.yaml:(file): can't be read (stream did not contain valid UTF-8): name the file with --config FILE\n";
     assert_eq!((exit.code, exit.errors.as_str()), (Some(78), complaint));
 }
 
@@ -118,7 +118,7 @@ authorization:
         "gRPC /kitchen.v1.Kitchen/ReadFile kitchen.v1.Kitchen/ReadFile public",
         "* /v1/taste kitchen.v1.Kitchen/Taste public",
         "gRPC /kitchen.v1.Kitchen/Taste kitchen.v1.Kitchen/Taste public",
-        "GET /v1/dishes:watch kitchen.v1.Kitchen/WatchDishes public",
+        "GET /v1/dishes:watch kitchen.v1.Kitchen/WatchDishes public (a stream: gRPC only)",
         "gRPC /kitchen.v1.Kitchen/WatchDishes kitchen.v1.Kitchen/WatchDishes public",
         "gRPC /kitchen.v1.Kitchen/Whisper kitchen.v1.Kitchen/Whisper public",
     ];

@@ -64,10 +64,9 @@ async fn what_only_a_start_can_change_is_said() {
     };
     assert_eq!(warnings(&gate), [""; 0]);
     gate.rewrite(|config| {
-        let elsewhere = "{ address: \"127.0.0.1:1\" }";
         config
-            .section("listener", elsewhere)
-            .section("admin", elsewhere)
+            .section("listener", "{ address: \"127.0.0.1:1\" }")
+            .section("admin", "{ address: \"127.0.0.1:2\" }")
             .section("monitoring", "{ log: text }")
     });
     assert!(gate.hang_up().await.contains(TAKEN));

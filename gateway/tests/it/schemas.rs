@@ -113,7 +113,7 @@ async fn routes_that_nothing_tells_apart_are_refused_with_a_url_that_both_match(
         ("Two(M) returns (M)", "get: \"/a/{inner.id}\""),
     ]);
     check(&set, "a.A", &["a.A/One", "a.A/Two"], &[
-        "8:14: authorization.access.a.A/Two: `GET /a/{id}` and `GET /a/{inner.id}` both match `GET /a/x`",
+        "8:14: authorization.access.a.A/Two: its http rule and that of a.A/One are the same: `GET /a/{id}` and `GET /a/{inner.id}` both match `GET /a/x`",
     ])
     .await;
 }
