@@ -19,7 +19,7 @@ use crate::authentication::{Authenticator, Clock, KeySet};
 use crate::config::Config;
 use crate::message::Schema;
 use crate::pipeline::Pipeline;
-use crate::setting::{Problem, Spanned};
+use crate::setting::Problem;
 use crate::transcoding::Settings;
 use crate::upstream::Peer;
 
@@ -38,14 +38,26 @@ pub(crate) struct Compiled {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Warmth {
     peers: Vec<Arc<Peer>>,
-    key_sets: Vec<Arc<KeySet>>,
+    /// By issuer.
+    key_sets: Vec<(String, Arc<KeySet>)>,
 }
 
 impl Warmth {
-    /// Starts the first tries. Needs a runtime.
+    /// Starts the first tries, and says which keys can't be had. Needs a runtime.
     pub(crate) fn warm(&self) {
-        for keys in &self.key_sets {
+        for (issuer, keys) in self.key_sets.iter().filter(|(_, keys)| !keys.tried()) {
             keys.warm();
+            let (issuer, keys) = (issuer.clone(), Arc::clone(keys));
+            tokio::spawn(async move {
+                if let Err(error) = keys.first_attempt().await {
+                    let cause = with_causes(&*error);
+                    tracing::warn!(
+                        issuer,
+                        cause,
+                        "the issuer's keys can't be had yet: its tokens are answered with 503"
+                    );
+                }
+            });
         }
         for peer in self.peers.iter().filter(|peer| !peer.tried()) {
             let peer = Arc::clone(peer);
@@ -55,7 +67,8 @@ impl Warmth {
 
     /// Whether everything was tried once, well or badly.
     pub(crate) fn tried(&self) -> bool {
-        self.peers.iter().all(|peer| peer.tried()) && self.key_sets.iter().all(|keys| keys.tried())
+        self.peers.iter().all(|peer| peer.tried())
+            && self.key_sets.iter().all(|(_, keys)| keys.tried())
     }
 }
 
@@ -136,7 +149,7 @@ fn authenticator(
     config: &Config,
     memory: &mut Memory,
     problems: &mut Vec<Problem>,
-) -> (Authenticator, Vec<Arc<KeySet>>) {
+) -> (Authenticator, Vec<(String, Arc<KeySet>)>) {
     let mut issuers = Vec::new();
     for issuer in config.authentication.read(problems) {
         match memory.key_set(&issuer) {
@@ -147,6 +160,7 @@ fn authenticator(
             }
         }
     }
-    let key_sets = issuers.iter().map(|(_, keys)| Arc::clone(keys)).collect();
+    let key_sets =
+        issuers.iter().map(|(issuer, keys)| (issuer.name.clone(), Arc::clone(keys))).collect();
     (Authenticator::new(issuers, memory.tokens(), Clock::system()), key_sets)
 }

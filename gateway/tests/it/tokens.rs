@@ -96,6 +96,8 @@ async fn without_keys_only_tokens_fail_and_never_into_welcome() {
         let reply =
             gate.get("/v1/dishes/soup").token(&Key::new("k1").token(&json!({}))).await.is(503);
         assert_eq!(reply.problem()["type"], "/problems/keys-unavailable");
+        let said = |line: &str| line.contains("the issuer's keys can't be had yet");
+        gate.errors.lines_that("a warning for the operator", 1, said).await;
         assert!(!reply.text().contains("127.0.0.1"), "{reply}");
         kitchen.saw_nothing();
         gate.get("/v1/dishes/soup").await.is(200);

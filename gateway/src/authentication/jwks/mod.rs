@@ -106,6 +106,13 @@ impl KeySet {
         }
     }
 
+    /// Waits for the end of the first attempt, and tells why it failed.
+    pub(crate) async fn first_attempt(&self) -> Result<(), Arc<FetchError>> {
+        let mut progress = self.shared.progress.subscribe();
+        let ended = progress.wait_for(|progress| progress.ended > 0).await;
+        ended.ok().and_then(|progress| progress.failure.clone()).map_or(Ok(()), Err)
+    }
+
     /// Whether an attempt has ended, well or badly.
     pub(crate) fn tried(&self) -> bool {
         self.shared.progress.borrow().ended > 0
