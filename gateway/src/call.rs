@@ -1,7 +1,7 @@
-//! The life of one RPC: authorize the message, call the upstream, authorize the answer.
+//! The life of one RPC: find out where it is served, say who is asking, call.
 //!
-//! It is the same for REST, native gRPC and each call of an aggregation, so there is no side door: without a
-//! [`Permit`] nothing can be called, and what the service learns about the principal is written here and nowhere else.
+//! It is the same for REST and native gRPC, so there is no side door: without a [`Permit`] nothing can be called, and
+//! what the service learns about the principal is written here and nowhere else.
 
 use std::collections::HashMap;
 use std::sync::Arc;

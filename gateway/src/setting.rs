@@ -4,12 +4,18 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
+use serde_saphyr::Location;
 
 /// A value together with the line it stands on.
 pub(crate) type Spanned<T> = serde_saphyr::Spanned<T>;
 
+/// A value that stands nowhere, in place of one that could not be read.
+pub(crate) fn unwritten<T>(value: T) -> Spanned<T> {
+    Spanned::new(value, Location::UNKNOWN, Location::UNKNOWN)
+}
+
 /// One mistake in a configuration: where it is, what is wrong, what to do.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     /// The line in the file, counted from 1; 0 when no line can be named.
     pub(crate) line: u64,
@@ -22,6 +28,16 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
+    /// A mistake that stands in no line: something is missing.
+    pub(crate) fn nowhere(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { line: 0, column: 0, path: path.into(), message: message.into() }
+    }
+
+    /// Where it is told among others: by its line, and what stands in none at the end.
+    pub(crate) fn place(&self) -> (bool, u64, u64) {
+        (self.line == 0, self.line, self.column)
+    }
+
     /// A mistake in the value of the setting at `path`.
     pub(crate) fn at<T>(
         value: &Spanned<T>,

@@ -27,7 +27,10 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     if token.len() > MAX_TOKEN {
         return Err(Error::TooLong);
     }
-    if token.is_empty() || !token.iter().all(|&byte| is_token68(byte)) {
+    if token.is_empty() {
+        return Err(Error::Malformed("it is empty"));
+    }
+    if !token.iter().all(|&byte| is_token68(byte)) {
         return Err(Error::Malformed("it is not the text of a token"));
     }
     str::from_utf8(token).map(Some).map_err(|_| Error::Malformed("it is not the text of a token"))

@@ -55,7 +55,7 @@ impl Access {
                 "`{role}` cannot be a role; a role has 1 to 64 letters, digits, `_`, `.`, `:` or `-`"
             )),
             None => Err(format!(
-                "`{text}` is not an access; write public, authenticated, role:<name> or internal (rules by name are not available)"
+                "`{text}` is not an access; write public, authenticated, role:<name> or internal"
             )),
         }
     }
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "1:18: authorization.access.a.B/C: `self` is not an access; write public, authenticated, role:<name> or internal (rules by name are not available)"
+                "1:18: authorization.access.a.B/C: `self` is not an access; write public, authenticated, role:<name> or internal"
             ]
         );
     }

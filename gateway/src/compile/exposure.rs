@@ -33,7 +33,7 @@ pub(crate) struct Exposed {
     pub(crate) route: String,
     /// The RPC it leads to.
     pub(crate) rpc: String,
-    /// Who may call it, as written.
+    /// Who may call it, as written, and what is special about the route.
     pub(crate) access: String,
 }
 
@@ -46,16 +46,17 @@ impl fmt::Display for Exposed {
 /// Checks every access line and every http rule, and makes routes of them.
 pub(super) fn compile(
     config: &Config,
-    schema: &Arc<Schema>,
+    schema: Option<&Arc<Schema>>,
     upstreams: &Upstreams,
     problems: &mut Vec<Problem>,
 ) -> Option<Exposure> {
     let access = config.authorization.read(problems);
+    let schema = schema?;
     refuse_forgotten(config, schema, upstreams, problems);
 
-    let unread = config.mistakes.iter().any(|problem| problem.path == "authentication");
     let mut compiler = Compiler {
-        no_issuer: config.authentication.issuers.is_empty() && !unread,
+        no_issuer: config.authentication.issuers.is_empty() && !config.unread("authentication"),
+        upstreams_unread: config.unread("upstreams"),
         upstreams,
         problems,
         routes: Vec::new(),
@@ -73,13 +74,16 @@ pub(super) fn compile(
         Ok(routes) => Some(Exposure { routes, methods, rpcs, exposed }),
         Err(conflicts) => {
             for conflict in conflicts {
-                let later =
-                    lines.get(conflict.positions.1).and_then(|rpc| Some((rpc, access.get(rpc)?)));
-                if let Some((rpc, line)) = later {
+                let (first, second) = conflict.positions;
+                let rpcs = lines.get(first).zip(lines.get(second));
+                let found = rpcs.and_then(|rpcs| Some((rpcs, access.get(rpcs.1)?)));
+                if let Some(((first, second), line)) = found {
+                    let message =
+                        format!("its http rule and that of {first} are the same: {conflict}");
                     problems.push(Problem::at(
                         line,
-                        format!("authorization.access.{rpc}"),
-                        conflict.to_string(),
+                        format!("authorization.access.{second}"),
+                        message,
                     ));
                 }
             }
@@ -96,7 +100,8 @@ fn refuse_forgotten(
     problems: &mut Vec<Problem>,
 ) {
     for rpc in schema.methods() {
-        let forgotten = upstreams.of(rpc.service()).is_some()
+        let forgotten = !config.unread("authorization")
+            && upstreams.of(rpc.service()).is_some()
             && !config.authorization.access.contains_key(&rpc.name())
             && !http_rules(rpc.descriptor()).is_empty();
         if forgotten {
@@ -104,18 +109,14 @@ fn refuse_forgotten(
                 "`{}` has an http rule but no access line: add one (public, authenticated, role:<name>), or `internal` to hide it",
                 rpc.name()
             );
-            problems.push(Problem {
-                line: 0,
-                column: 0,
-                path: "authorization.access".to_owned(),
-                message,
-            });
+            problems.push(Problem::nowhere("authorization.access", message));
         }
     }
 }
 
 struct Compiler<'a> {
     no_issuer: bool,
+    upstreams_unread: bool,
     upstreams: &'a Upstreams,
     problems: &'a mut Vec<Problem>,
     routes: Vec<Route<Target>>,
@@ -137,6 +138,9 @@ impl Compiler<'_> {
             return;
         }
         let Some(upstream) = self.upstreams.of(rpc.service()) else {
+            if self.upstreams_unread {
+                return;
+            }
             return self.refuse(
                 id,
                 line,
@@ -164,7 +168,7 @@ impl Compiler<'_> {
         for rule in http_rules(rpc.descriptor()) {
             self.route(id, line, &rpc, &rule);
         }
-        self.list(format!("gRPC {path}"), id, line);
+        self.list(format!("gRPC {path}"), id, line, "");
         self.methods.insert(path, target(id, line, Binding::Untouched));
     }
 
@@ -192,7 +196,9 @@ impl Compiler<'_> {
         let variables: Vec<&str> = template.variables().iter().map(Variable::field_path).collect();
         match RestBinding::compile(rule, rpc, &variables) {
             Ok(binding) => {
-                self.list(format!("{method} {template}"), id, line);
+                let note =
+                    if binding.answers_with_a_stream() { " (a stream: gRPC only)" } else { "" };
+                self.list(format!("{method} {template}"), id, line, note);
                 self.routes.push(Route {
                     method,
                     template,
@@ -207,8 +213,9 @@ impl Compiler<'_> {
         }
     }
 
-    fn list(&mut self, route: String, id: &RpcId, line: &Spanned<Access>) {
-        self.exposed.push(Exposed { route, rpc: id.to_string(), access: line.value.to_string() });
+    fn list(&mut self, route: String, id: &RpcId, line: &Spanned<Access>, note: &str) {
+        let access = format!("{}{note}", line.value);
+        self.exposed.push(Exposed { route, rpc: id.to_string(), access });
     }
 
     fn refuse(&mut self, id: &RpcId, line: &Spanned<Access>, message: String) {

@@ -62,23 +62,17 @@ impl Warmth {
 /// Compiles a configuration, borrowing from memory what has not changed. Needs a runtime; connects to nothing.
 pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, Vec<Problem>> {
     let mut problems = config.mistakes.clone();
-    let schema = match schema(config) {
-        Ok(schema) => schema,
-        Err(problem) => {
-            problems.push(problem);
-            return Err(problems);
-        }
-    };
-
-    check_address("listener.address", &config.listener.address, &mut problems);
-    check_address("admin.address", &config.admin.address, &mut problems);
-    let upstreams = upstreams::compile(config, &schema, memory, &mut problems);
+    check_addresses(config, &mut problems);
+    // What needs no schema is checked without one too, so that a wrong path hides no other mistake.
+    let schema = schema(config, &mut problems);
+    let upstreams = upstreams::compile(config, schema.as_deref(), memory, &mut problems);
     let (authenticator, key_sets) = authenticator(config, memory, &mut problems);
-    let exposure = exposure::compile(config, &schema, &upstreams, &mut problems);
-    let transcoding = Settings::compile(&config.transcoding, Arc::clone(&schema), &mut problems);
+    let exposure = exposure::compile(config, schema.as_ref(), &upstreams, &mut problems);
+    let transcoding = Settings::compile(&config.transcoding, schema, &mut problems);
 
-    let Some(exposure) = exposure.filter(|_| problems.is_empty()) else {
-        problems.sort();
+    let (true, Some(exposure), Some(transcoding)) = (problems.is_empty(), exposure, transcoding)
+    else {
+        problems.sort_by_key(Problem::place);
         return Err(problems);
     };
     let warmth = Warmth { peers: upstreams.peers(), key_sets };
@@ -93,18 +87,40 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
     Ok(Compiled { pipeline, exposed: exposure.exposed, warmth })
 }
 
-fn schema(config: &Config) -> Result<Arc<Schema>, Problem> {
+fn schema(config: &Config, problems: &mut Vec<Problem>) -> Option<Arc<Schema>> {
+    if config.unread("schema") {
+        return None;
+    }
     let written = &config.schema.file;
     let file = config.folder.join(&written.value);
-    let problem = |message| Problem::at(written, "schema.file", message);
-    let bytes = fs::read(&file).map_err(|error| {
-        problem(format!(
-            "`{}` can't be read ({error}): write it with `cargo run -p proto -- FILE` or `buf build -o FILE`",
-            file.display()
-        ))
-    })?;
-    Schema::load(&bytes)
-        .map_err(|error| problem(format!("`{}`: {}", file.display(), with_causes(&error))))
+    let file = std::path::absolute(&file).unwrap_or(file);
+    let loaded = fs::read(&file)
+        .map_err(|error| {
+            format!("can't be read ({error}): write it with `buf build -o FILE` or `protoc --include_imports --descriptor_set_out=FILE`")
+        })
+        .and_then(|bytes| Schema::load(&bytes).map_err(|error| with_causes(&error)));
+    loaded
+        .map_err(|message| {
+            let message = format!("`{}`: {message}", file.display());
+            problems.push(Problem::at(written, "schema.file", message));
+        })
+        .ok()
+}
+
+fn check_addresses(config: &Config, problems: &mut Vec<Problem>) {
+    let (clients, operators) = (&config.listener.address, &config.admin.address);
+    for (section, written) in [("listener", clients), ("admin", operators)] {
+        if !config.unread(section) {
+            check_address(&format!("{section}.address"), written, problems);
+        }
+    }
+    if clients.value == operators.value
+        && !clients.value.is_empty()
+        && !clients.value.ends_with(":0")
+    {
+        let message = "it is the address of the listener too: operators need one of their own";
+        problems.push(Problem::at(operators, "admin.address", message));
+    }
 }
 
 /// Whether somebody else listens there already turns out only when the gateway opens.
@@ -133,12 +149,10 @@ fn authenticator(
     for issuer in config.authentication.read(problems) {
         match memory.key_set(&issuer) {
             Ok(keys) => issuers.push((issuer, keys)),
-            Err(error) => problems.push(Problem {
-                line: 0,
-                column: 0,
-                path: format!("authentication.issuers ({})", issuer.name),
-                message: error.to_string(),
-            }),
+            Err(error) => {
+                let path = format!("authentication.issuers ({})", issuer.name);
+                problems.push(Problem::nowhere(path, error.to_string()));
+            }
         }
     }
     let key_sets = issuers.iter().map(|(_, keys)| Arc::clone(keys)).collect();

@@ -31,11 +31,11 @@ impl Upstreams {
 /// Checks that every service exists and has one upstream, and that every endpoint is an address.
 pub(super) fn compile(
     config: &Config,
-    schema: &Schema,
+    schema: Option<&Schema>,
     memory: &mut Memory,
     problems: &mut Vec<Problem>,
 ) -> Upstreams {
-    let known = schema.services();
+    let known = schema.map(Schema::services);
     let mut upstreams = Upstreams::default();
     for (name, written) in &config.upstreams {
         let mut peers = Vec::new();
@@ -56,24 +56,16 @@ pub(super) fn compile(
         }
         if written.endpoints.is_empty() {
             let message =
-                "there is no endpoint: write at least one, such as http://127.0.0.1:50051"
-                    .to_owned();
-            problems.push(Problem {
-                line: 0,
-                column: 0,
-                path: format!("upstreams.{name}.endpoints"),
-                message,
-            });
+                "there is no endpoint: write at least one, such as http://127.0.0.1:50051";
+            problems.push(Problem::nowhere(format!("upstreams.{name}.endpoints"), message));
         }
         let upstream = Arc::new(Upstream::new(name, config.load_balancing.algorithm, peers));
         for service in &written.services {
             let path = format!("upstreams.{name}.services");
-            if !known.contains(&service.value) {
-                let message = format!(
-                    "the schema has no service `{}`; it has {}",
-                    service.value,
-                    known.join(", ")
-                );
+            if let Some(known) = known.as_ref().filter(|known| !known.contains(&service.value)) {
+                let known = known.join(", ");
+                let message =
+                    format!("the schema has no service `{}`; it has {known}", service.value);
                 problems.push(Problem::at(service, path, message));
             } else if upstreams
                 .by_service

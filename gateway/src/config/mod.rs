@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::setting::{Problem, Spanned};
+use crate::setting::{Problem, Spanned, unwritten};
 use crate::{
     authentication, authorization, load_balancing, monitoring, resilience, transcoding, upstream,
 };
@@ -20,7 +20,7 @@ use crate::{
 /// A whole configuration file.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// What could not be read; the section then stands as if it were left out. It can't run, but the rest can be checked.
+    /// What could not be read: the section stands as if it were left out. It can't run, but the rest can be checked.
     pub(crate) mistakes: Vec<Problem>,
     /// The folder of the file, at which relative paths start.
     pub(crate) folder: PathBuf,
@@ -54,6 +54,12 @@ pub(crate) struct Schema {
     pub(crate) file: Spanned<PathBuf>,
 }
 
+impl Default for Schema {
+    fn default() -> Self {
+        Self { file: unwritten(PathBuf::new()) }
+    }
+}
+
 /// The sections `listener` and `admin`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,12 +68,18 @@ pub(crate) struct Listener {
     pub(crate) address: Spanned<String>,
 }
 
+impl Default for Listener {
+    fn default() -> Self {
+        Self { address: unwritten(String::new()) }
+    }
+}
+
 impl Config {
     /// Reads a configuration file, taking `${NAME}` from the environment.
     pub(crate) fn load(path: &Path) -> Result<Self, Vec<Problem>> {
         let text = fs::read_to_string(path).map_err(|error| {
-            let message = format!("can't be read: {error}");
-            vec![Problem { line: 0, column: 0, path: "(file)".to_owned(), message }]
+            let message = format!("can't be read ({error}): name the file with --config FILE");
+            vec![Problem::nowhere("(file)", message)]
         })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Self::parse(&text, folder, |name| env::var(name).ok())
@@ -82,47 +94,29 @@ impl Config {
         let mut problems = Vec::new();
         let text = interpolate::interpolate(text, variable, &mut problems);
         let mut sections = sections::Sections::new(&text, &mut problems);
-        let config = (
-            sections.required("schema"),
-            sections.required("listener"),
-            sections.required("admin"),
-            sections.required("upstreams"),
-            sections.optional("authentication"),
-            sections.required("authorization"),
-            sections.optional("load_balancing"),
-            sections.optional("resilience"),
-            sections.optional("transcoding"),
-            sections.optional("monitoring"),
-        );
-        sections.refuse_others();
-        let (
-            Some(schema),
-            Some(listener),
-            Some(admin),
-            Some(upstreams),
-            authentication,
-            Some(authorization),
-            load_balancing,
-            resilience,
-            transcoding,
-            monitoring,
-        ) = config
-        else {
+        if !sections.are_readable() {
             return Err(problems);
-        };
-        Ok(Self {
-            mistakes: problems,
+        }
+        let config = Self {
+            mistakes: Vec::new(),
             folder,
-            schema,
-            listener,
-            admin,
-            upstreams,
-            authentication,
-            authorization,
-            load_balancing,
-            resilience,
-            transcoding,
-            monitoring,
-        })
+            schema: sections.required("schema"),
+            listener: sections.required("listener"),
+            admin: sections.required("admin"),
+            upstreams: sections.required("upstreams"),
+            authentication: sections.optional("authentication"),
+            authorization: sections.required("authorization"),
+            load_balancing: sections.optional("load_balancing"),
+            resilience: sections.optional("resilience"),
+            transcoding: sections.optional("transcoding"),
+            monitoring: sections.optional("monitoring"),
+        };
+        sections.refuse_others();
+        Ok(Self { mistakes: problems, ..config })
+    }
+
+    /// Whether a section is not as it was written, so that what is missing in it is no mistake of its own.
+    pub(crate) fn unread(&self, section: &str) -> bool {
+        self.mistakes.iter().any(|problem| problem.path == section)
     }
 }

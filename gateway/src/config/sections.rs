@@ -30,7 +30,12 @@ impl<'a> Sections<'a> {
         Self { text, found: found.unwrap_or_default(), readable, known: Vec::new(), problems }
     }
 
-    /// Reads a section that may be left out.
+    /// Whether the text is YAML at all.
+    pub(super) fn are_readable(&self) -> bool {
+        self.readable
+    }
+
+    /// Reads a section that may be left out. One that can't be read stands as if it were left out.
     pub(super) fn optional<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> T {
         self.known.push(name);
         if self.found.contains_key(name) {
@@ -41,16 +46,11 @@ impl<'a> Sections<'a> {
     }
 
     /// Reads a section that must be there.
-    pub(super) fn required<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<T> {
-        self.known.push(name);
-        if self.found.contains_key(name) {
-            return self.read(name);
+    pub(super) fn required<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> T {
+        if self.readable && !self.found.contains_key(name) {
+            self.problems.push(Problem::nowhere(name, "the section is missing"));
         }
-        if self.readable {
-            let message = "the section is missing".to_owned();
-            self.problems.push(Problem { line: 0, column: 0, path: name.to_owned(), message });
-        }
-        None
+        self.optional(name)
     }
 
     /// Refuses the sections that nobody read.
@@ -112,5 +112,20 @@ fn problem(path: &str, error: &Error) -> Problem {
         .iter()
         .find_map(|advice| message.split_once(advice))
         .map_or(message, |(said, _)| said);
-    Problem { line, column, path: path.to_owned(), message: message.to_owned() }
+    Problem { line, column, path: path.to_owned(), message: plain(message).to_owned() }
+}
+
+/// What the library says in the words of its parser, said to people.
+fn plain(message: &str) -> &str {
+    match message {
+        "expected mapping start" => "expected lines of the form `name: value`",
+        "expected sequence start" => {
+            "expected a list: [ONE, ANOTHER], or lines that begin with `- `"
+        }
+        "mapping values are not allowed in this context" => {
+            "a value holds a second `: `: put it into double quotes, or finish it (`role:` needs a name)"
+        }
+        _ if message.starts_with("tabs disallowed") => "indent with spaces, not with tabs",
+        _ => message,
+    }
 }

@@ -64,9 +64,9 @@ pub(super) fn json(journey: &Journey) -> String {
     serde_json::to_string(&line).unwrap_or_default()
 }
 
-/// The journey as a sentence.
+/// The journey as a sentence, with the cause when it failed.
 pub(super) fn text(journey: &Journey) -> String {
-    format!(
+    let mut line = format!(
         "{} {} {:?} -> {} {} in {} us by {} ({})",
         Timestamp::now(),
         journey.method,
@@ -76,7 +76,12 @@ pub(super) fn text(journey: &Journey) -> String {
         micros(journey.elapsed()),
         journey.principal.id().unwrap_or("anonymous"),
         journey.request_id.as_str(),
-    )
+    );
+    if let Some(cause) = &journey.cause {
+        line.push_str(": ");
+        line.extend(cause.escape_debug());
+    }
+    line
 }
 
 /// A client that went away is the canonical code CANCELLED, whatever was about to be sent.

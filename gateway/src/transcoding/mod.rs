@@ -128,6 +128,12 @@ impl Binding {
         body: Incoming,
         deadline: Deadline,
     ) -> Result<Bytes, Error> {
+        if let Self::Rest(binding) = self
+            && binding.answers_with_a_stream()
+        {
+            // Before anything is called: a call whose answer can't be given may have done its work.
+            return Err(Error::StreamOverRest);
+        }
         let body = body::read(body, deadline).await?;
         match self {
             Self::Rest(binding) => binding.read(captures, parts, &body),
@@ -167,9 +173,9 @@ impl Settings {
     /// Reads the section, noting what is wrong with it.
     pub(crate) fn compile(
         config: &Config,
-        schema: Arc<Schema>,
+        schema: Option<Arc<Schema>>,
         problems: &mut Vec<Problem>,
-    ) -> Self {
+    ) -> Option<Self> {
         let headers = HeaderPolicy::compile(config, problems);
         let mut status_by_reason = BTreeMap::new();
         for (reason, status) in &config.status_by_reason {
@@ -194,12 +200,12 @@ impl Settings {
             let message = format!("`{}` is not a URI reference", base.value);
             problems.push(Problem::at(base, "transcoding.problem_base", message));
         }
-        Self {
+        Some(Self {
             headers,
-            schema,
+            schema: schema?,
             status_by_reason,
             problem_base: problem_base.trim_end_matches('/').to_owned(),
-        }
+        })
     }
 }
 

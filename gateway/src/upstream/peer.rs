@@ -24,7 +24,9 @@ use crate::load_balancing::Endpoint;
 #[derive(Debug, Error)]
 pub(crate) enum InvalidAddress {
     /// Not `http://host:port`.
-    #[error("`{0}` is not an endpoint: write http://HOST:PORT, without a path")]
+    #[error(
+        "`{0}` is not an endpoint: write http://HOST:PORT, without a path; TLS to services is not built"
+    )]
     Shape(String),
     /// The transport refuses it.
     #[error("`{address}` is not an endpoint")]

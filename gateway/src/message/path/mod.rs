@@ -129,7 +129,7 @@ fn enter(path: &str, field: &Field) -> Result<MessageType, PathError> {
 fn unknown(path: &str, message: &MessageType, name: &str) -> PathError {
     const SHOWN: usize = 20;
     let table = message.table();
-    let names = || table.fields.iter().map(|field| &*field.name);
+    let names = || table.fields.iter().map(|field| &*field.json_name);
     let hint = match nearest(name, names()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None if table.fields.is_empty() => "it has none".to_owned(),

@@ -32,6 +32,7 @@ pub(crate) struct RestBinding {
     variables: Vec<TextPath>,
     body: RequestBody,
     response_body: Option<Field>,
+    streams: bool,
 }
 
 /// What the body of a request holds.
@@ -46,6 +47,11 @@ enum RequestBody {
 }
 
 impl RestBinding {
+    /// Whether the RPC answers with a stream, for which REST has no form here.
+    pub(crate) fn answers_with_a_stream(&self) -> bool {
+        self.streams
+    }
+
     /// Checks a rule against the types of its RPC; `variables` are the field paths of its template.
     ///
     /// Fails with one sentence for each mistake.
@@ -57,6 +63,7 @@ impl RestBinding {
         let mut mistakes = Vec::new();
         let input = rpc.input().clone();
         let output = rpc.output().clone();
+        let streams = rpc.server_streaming();
         let mut bound = Vec::new();
         for name in variables {
             match FieldPath::parse(&input, name).and_then(TextPath::new) {
@@ -87,7 +94,7 @@ impl RestBinding {
         };
         match body {
             Some(body) if mistakes.is_empty() => {
-                Ok(Self { input, output, variables: bound, body, response_body })
+                Ok(Self { input, output, variables: bound, body, response_body, streams })
             }
             _ => Err(mistakes),
         }
