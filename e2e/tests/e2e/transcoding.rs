@@ -3,7 +3,7 @@
 use e2e::dynamic::{encode, listing, method, shop_descriptors};
 use e2e::role::Role;
 use e2e::scripted::{Script, Scripted};
-use serde_json::json;
+use serde_json::{Value, json};
 use tonic::Code;
 
 use crate::stand::{Witness as _, before_product, setup, shared};
@@ -344,6 +344,6 @@ async fn an_rpc_that_streams_is_refused_over_rest_before_anything_is_called() {
     let bed = shared().await;
     let answer = bed.shop().get("/api/products:watch").await.expect_problem(501, "UNIMPLEMENTED");
     let line = bed.access_line(answer.request_id()).await;
-    assert_eq!(line["rpc"], "product.v1.ProductService/WatchProducts");
+    assert_eq!((&line["route"], &line["rpc"]), (&json!("/api/products:watch"), &Value::Null));
     bed.no_service_saw(&answer).await;
 }
