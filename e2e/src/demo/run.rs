@@ -158,7 +158,7 @@ mod tests {
         let cases = [
             (9, "product ended by itself (SIGKILL); its log is .shop/log/product.log"),
             (0x100, "product ended by itself (exit status: 1); its log is .shop/log/product.log"),
-            (0x80 | 11, "product ended by itself (SIGSEGV); its log is .shop/log/product.log"),
+            (0x8b, "product ended by itself (SIGSEGV); its log is .shop/log/product.log"),
         ];
         for (raw, sentence) in cases {
             assert_eq!(ended("product", ExitStatus::from_raw(raw), log), sentence);
