@@ -34,7 +34,7 @@ run: ## Run the shop until Ctrl-C: the gateway and its services, on this machine
 	@cargo run --locked -p e2e --bin demo -- run $(ARGS)
 
 .PHONY: tour
-tour: ## Play the lessons, against the shop that runs or one of their own
+tour: ## Play the lessons, against the shop that runs or one of their own (ARGS="03-login" plays one)
 	@.ci/need curl
 	@cargo run --locked -p e2e --bin demo -- tour $(ARGS)
 

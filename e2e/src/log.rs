@@ -1,6 +1,6 @@
 //! What a part has said: the lines of its log file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -12,6 +12,11 @@ impl Log {
     /// The log in that file, which need not exist yet.
     pub fn new(path: PathBuf) -> Self {
         Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     /// Everything that was said so far.

@@ -2,6 +2,7 @@
 
 mod compare;
 mod grpc;
+mod ports;
 mod run;
 mod sides;
 mod tap;
@@ -32,7 +33,7 @@ enum Command {
     Run(run::Run),
     /// Play the lessons against the shop that runs, or against one of their own when none does.
     Tour(tour::Tour),
-    /// Load one page through the door and from the services themselves, and count what it takes.
+    /// Load one page as Ada, through the door and from the services themselves, and count what it takes. Only reads.
     Compare(compare::Compare),
     /// Send one REST request and show both sides of the gateway: what came in and what the service saw.
     Sides(sides::Sides),

@@ -1,16 +1,15 @@
 //! `demo run`: the whole shop on this machine, until Ctrl-C.
 
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
-use super::{PortArgs, fail, say};
+use super::{PortArgs, fail, ports, say};
 use crate::fleet::Fleet;
 use crate::role::{Ports, Role};
 
@@ -50,7 +49,7 @@ impl Run {
     /// Everything that can be said to be wrong before a process is started.
     fn prepare(&self) -> Result<Fleet, String> {
         let ports = self.ports.ports();
-        check_ports(&ports)?;
+        ports::check(&ports)?;
         if !self.config.exists() {
             let file = self.config.display();
             return Err(format!(
@@ -78,10 +77,7 @@ impl Run {
             say(&welcome(fleet.ports(), &self.folder));
             loop {
                 if let Some((part, status)) = fleet.ended() {
-                    let (name, last) = (part.name(), part.log().last_line());
-                    return fail(&format!(
-                        "{name} ended by itself ({status}); the last line of its log: {last}"
-                    ));
+                    return fail(&ended(part.name(), status, part.log().path()));
                 }
                 sleep(LOOK).await;
             }
@@ -90,6 +86,21 @@ impl Run {
             code = work => code,
             () = asked_to_stop() => ExitCode::SUCCESS,
         }
+    }
+}
+
+/// What is said of a part that died. What it said itself is in its log, usually about something else.
+fn ended(name: &str, status: ExitStatus, log: &Path) -> String {
+    format!("{name} ended by itself ({}); its log is {}", manner(status), log.display())
+}
+
+/// How a process ended: `SIGKILL`, or `exit status: 1`.
+fn manner(status: ExitStatus) -> String {
+    let text = status.to_string();
+    // `signal: 9 (SIGKILL)`
+    match text.split_once("(SIG") {
+        Some((_, signal)) => format!("SIG{}", signal.split(')').next().unwrap_or_default()),
+        None => text,
     }
 }
 
@@ -103,24 +114,6 @@ async fn asked_to_stop() {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-}
-
-/// A port that is taken is the commonest reason why nothing works, and a part that fails would say so only in its log.
-fn check_ports(ports: &Ports) -> Result<(), String> {
-    for (variable, port) in ports.variables() {
-        if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            return Err(match error.kind() {
-                io::ErrorKind::AddrInUse => {
-                    format!(
-                        "port {port} is in use: stop the program that listens there, or choose another port, for example {variable}={}",
-                        port.wrapping_add(1)
-                    )
-                }
-                _ => format!("can't listen on port {port}: {error}"),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Makes the folder, forgets what is to be forgotten, writes the schema. Answers the whole path of the folder.
@@ -152,3 +145,23 @@ fn welcome(ports: &Ports, folder: &Path) -> String {
 }
 
 const WELCOME: &str = include_str!("welcome.txt");
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn says_of_a_part_that_died_how_and_where_its_log_is() {
+        let log = Path::new(".shop/log/product.log");
+        let cases = [
+            (9, "product ended by itself (SIGKILL); its log is .shop/log/product.log"),
+            (0x100, "product ended by itself (exit status: 1); its log is .shop/log/product.log"),
+            (0x8b, "product ended by itself (SIGSEGV); its log is .shop/log/product.log"),
+        ];
+        for (raw, sentence) in cases {
+            assert_eq!(ended("product", ExitStatus::from_raw(raw), log), sentence);
+        }
+    }
+}

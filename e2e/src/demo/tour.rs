@@ -21,7 +21,7 @@ const PROGRAM: &str = "target/debug/demo";
 /// How much of an answer is shown.
 const LINES_SHOWN: usize = 60;
 
-/// Plays the lessons.
+/// Plays the lessons, against the shop that runs or one of their own. What they buy, they put back on the shelf.
 #[derive(Debug, Args)]
 pub(super) struct Tour {
     /// Only the lessons whose names contain one of these words: 03, login.
@@ -37,13 +37,10 @@ impl Tour {
             Ok(scenes) => scenes,
             Err(error) => return fail(&error.to_string()),
         };
-        let wanted = |scene: &Scene| {
-            self.only.is_empty() || self.only.iter().any(|word| scene.name.contains(word))
+        let scenes = match chosen(scenes, &self.only) {
+            Ok(scenes) => scenes,
+            Err(sentence) => return fail(&sentence),
         };
-        let scenes: Vec<Scene> = scenes.into_iter().filter(wanted).collect();
-        if scenes.is_empty() {
-            return fail("no lesson has such a name");
-        }
         let (ports, own) = match self.shop().await {
             Ok(shop) => shop,
             Err(sentence) => return fail(&sentence),
@@ -60,12 +57,26 @@ impl Tour {
             say(&format!("Playing against the shop at {}.", ports.base()));
             return Ok((ports, None));
         }
-        say(&format!("No shop is open at {}; opening one for the tour.", ports.base()));
+        say(&format!(
+            "No shop is open at {}; opening one for the tour. The addresses below end with it: open a shop to stay with make run.",
+            ports.base()
+        ));
         let program =
             std::env::current_exe().map_err(|error| format!("can't find myself: {error}"))?;
         let bed = Setup::new(program).start().await;
         Ok((bed.ports().clone(), Some(bed)))
     }
+}
+
+/// The lessons that one of the words names; all of them without words. A word that names none is a mistake.
+fn chosen(scenes: Vec<Scene>, words: &[String]) -> Result<Vec<Scene>, String> {
+    let names = |word: &String, scene: &Scene| scene.name.contains(word.as_str());
+    if let Some(word) = words.iter().find(|word| !scenes.iter().any(|scene| names(word, scene))) {
+        let there: Vec<&str> = scenes.iter().map(|scene| scene.name.as_str()).collect();
+        return Err(format!("no lesson has {word} in its name; there are {}", there.join(", ")));
+    }
+    let wanted = |scene: &Scene| words.is_empty() || words.iter().any(|word| names(word, scene));
+    Ok(scenes.into_iter().filter(wanted).collect())
 }
 
 async fn play_all(scenes: &[Scene], ports: &Ports) -> ExitCode {
@@ -93,7 +104,11 @@ async fn play_all(scenes: &[Scene], ports: &Ports) -> ExitCode {
         }
     }
     let _ = std::fs::remove_dir_all(folder);
-    say(&format!("\n{} lessons played, {failed} went wrong.", scenes.len()));
+    let played = match scenes.len() {
+        1 => "1 lesson".to_owned(),
+        count => format!("{count} lessons"),
+    };
+    say(&format!("\n{played} played, {failed} went wrong."));
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -166,7 +181,20 @@ fn indented(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::indented;
+    use super::*;
+
+    #[test]
+    fn chooses_lessons_by_a_part_of_their_names_and_tells_the_names_there_are() {
+        let names = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            let scenes = chosen(read_all(Path::new(SCENES)).unwrap(), &words)?;
+            Ok::<_, String>(scenes.into_iter().map(|scene| scene.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&["twice", "03"]).unwrap(), ["03-login", "06-twice"]);
+        assert!(names(&[]).unwrap().len() > 2);
+        let refusal = names(&["03", "logout"]).unwrap_err();
+        assert!(refusal.contains("logout") && refusal.contains("03-login, 04-"), "{refusal}");
+    }
 
     #[test]
     fn spreads_json_and_leaves_texts_alone() {

@@ -83,6 +83,40 @@ async fn the_lines_of_the_readme_buy_something() {
     }
 }
 
+/// The README's own service: its contract, its configuration and the table it shows. The contract is compiled as the
+/// README says, with this repository's `proto/` as the second place to look for imports.
+#[test]
+fn the_service_of_the_readme_is_exposed_as_it_says() {
+    let page = Path::new(TOP).join("README.md");
+    let blocks = blocks(&page);
+    let of = |kind: &str| {
+        let mut found = blocks.iter().filter(|(of, _)| of == kind).map(|(_, text)| text.as_str());
+        let text = found.next().unwrap_or_else(|| panic!("the README has no block of {kind}"));
+        assert_eq!(found.next(), None, "one block of {kind}");
+        text
+    };
+    let folder = std::env::temp_dir().join(format!("readme-{}", uuid::Uuid::new_v4().simple()));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("library.proto"), of("proto")).unwrap();
+    std::fs::write(folder.join("gateway.yaml"), of("yaml")).unwrap();
+    let contracts = Path::new(TOP).join("proto");
+    let mut compiler = protox::Compiler::new([&folder, &contracts]).unwrap();
+    compiler.include_imports(true).open_file("library.proto").unwrap();
+    std::fs::write(folder.join("library.binpb"), compiler.encode_file_descriptor_set()).unwrap();
+
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_demo"));
+    gateway.args(["part", "gateway", "--config", "gateway.yaml", "--check"]).current_dir(&folder);
+    let output = gateway.output().unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{complaint}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let (line, shown) = of("console").split_once('\n').unwrap();
+    assert!(line.ends_with("/gateway --config gateway.yaml --check"), "{line}");
+    let trimmed = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+    assert_eq!(trimmed(&printed), trimmed(shown));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[tokio::test]
 async fn the_lines_of_every_page_of_the_book_answer_what_it_says() {
     let bed = setup().start().await;

@@ -2,12 +2,21 @@
 
 use std::path::Path;
 
+use e2e::bed::Bed;
 use e2e::demo::tour::{SCENES, stage};
 use e2e::scene::{play, read, read_all};
+use e2e::wait::eventually;
 
+use crate::books;
 use crate::stand::setup;
 
+/// The pieces of each product that can be ordered.
+fn shelves(bed: &Bed) -> Vec<i64> {
+    (1..=9).map(|number| books::stock(bed, &format!("p-{number}")).0).collect()
+}
+
 /// Each scene changes the shop a little; they are written so that they don't mind each other, and one shop does for all.
+/// They leave as many products on the shelf as they found, so a shop that lasts can be toured for ever.
 #[tokio::test]
 async fn every_lesson_ends_as_it_says() {
     let bed = setup().start().await;
@@ -15,6 +24,7 @@ async fn every_lesson_ends_as_it_says() {
     std::fs::create_dir(&folder).unwrap();
     let stage = stage(bed.ports(), Path::new(env!("CARGO_BIN_EXE_demo")), folder);
     let mut failed = Vec::new();
+    let before = shelves(&bed);
     for scene in read_all(Path::new(SCENES)).unwrap() {
         let watch = |_: &_, outcome: &e2e::scene::Outcome| {
             if !outcome.wrong.is_empty() {
@@ -27,6 +37,10 @@ async fn every_lesson_ends_as_it_says() {
         play(&scene, &stage, watch).await.unwrap();
     }
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+    eventually("everything is back on the shelf", books::SETTLED_WITHIN, async || {
+        (shelves(&bed) == before).then_some(())
+    })
+    .await;
 }
 
 #[test]

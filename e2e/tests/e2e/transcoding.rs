@@ -3,10 +3,10 @@
 use e2e::dynamic::{encode, listing, method, shop_descriptors};
 use e2e::role::Role;
 use e2e::scripted::{Script, Scripted};
-use serde_json::json;
+use serde_json::{Value, json};
 use tonic::Code;
 
-use crate::stand::{before_product, setup, shared};
+use crate::stand::{Witness as _, before_product, setup, shared};
 
 mod any_shop {
     use serde_json::json;
@@ -340,9 +340,10 @@ async fn metadata_of_the_answer_stays_inside_unless_it_is_named() {
 }
 
 #[tokio::test]
-async fn an_rpc_that_streams_is_not_there_yet() {
+async fn an_rpc_that_streams_is_refused_over_rest_before_anything_is_called() {
     let bed = shared().await;
     let answer = bed.shop().get("/api/products:watch").await.expect_problem(501, "UNIMPLEMENTED");
     let line = bed.access_line(answer.request_id()).await;
-    assert_eq!(line["rpc"], "product.v1.ProductService/WatchProducts");
+    assert_eq!((&line["route"], &line["rpc"]), (&json!("/api/products:watch"), &Value::Null));
+    bed.no_service_saw(&answer).await;
 }
