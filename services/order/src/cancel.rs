@@ -11,7 +11,7 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::{
     life::{Life, Move, Step, Stuck, reason as why},
-    orders, service, sweep,
+    orders, service,
 };
 
 const LONGEST: Duration = Duration::from_secs(5);
@@ -45,11 +45,11 @@ pub(crate) async fn cancel(
         // Cancelled it is, also if the stock can't be given back now: the sweep does it then.
         if let Err(stuck) = life.advance(order.clone(), &caller).await {
             tracing::warn!(order = order.id, error = %stuck, "the stock is given back later");
-            sweep::wake(life);
+            life.settle_soon();
         }
     }
     if order.status == OrderStatus::Confirmed {
-        sweep::wake(life);
+        life.settle_soon();
         return Err(reason(
             Code::FailedPrecondition,
             "the order is paid and can't be cancelled",

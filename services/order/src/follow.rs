@@ -15,7 +15,7 @@ use tonic::{Request, Status};
 use crate::{
     backoff,
     life::{Life, Move, Step, became},
-    orders, sweep,
+    orders,
 };
 
 const SOURCE: &str = "payment";
@@ -78,7 +78,7 @@ async fn hear(life: &Life, event: PaymentEvent) -> Result<(), Failure> {
         })
         .await?;
     if settle {
-        sweep::wake(life);
+        life.settle_soon();
     }
     Ok(())
 }

@@ -85,7 +85,7 @@ pub async fn start(boot: Boot<Args>) -> Result<Site, BootError> {
         clock: clock.clone(),
         product: Peer::at(&args.product),
         payment: Peer::at(&args.payment),
-        due: Arc::new(Notify::new()),
+        settle: Arc::new(Notify::new()),
     };
     Ok(Site::new()
         .grpc(OrderServiceServer::new(service::Orders { life: life.clone(), events }))

@@ -24,7 +24,7 @@ CREATE TABLE orders (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX orders_of_a_user ON orders (user_id, id);
-CREATE INDEX unfinished_orders ON orders (next_try_time) WHERE step NOT IN ('WAIT', 'DONE');
+CREATE INDEX unfinished_orders ON orders (step, next_try_time) WHERE step NOT IN ('WAIT', 'DONE');
 
 CREATE TRIGGER an_end_is_an_end BEFORE UPDATE OF status ON orders
 WHEN OLD.status IN ('CONFIRMED', 'CANCELLED') AND NEW.status <> OLD.status

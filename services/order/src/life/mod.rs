@@ -13,12 +13,17 @@
 //! replica, the [sweep](crate::sweep), a restart) does its step again. Nothing is taken back on a guess: the intent is
 //! voided, which says for certain that it is not paid, before the stock is given back.
 
+mod intent;
 mod steps;
+mod stock;
 
 use proto::order::v1::OrderStatus;
 use service_kit::Cents;
 
-pub(crate) use self::steps::{Life, Stuck, became};
+pub(crate) use self::{
+    intent::became,
+    steps::{Life, Stuck},
+};
 
 /// Why an order was cancelled, when no other service says so.
 pub(crate) mod reason {

@@ -44,7 +44,7 @@ pub(crate) fn make(
             ":status": status_column(status), ":step": step_column(step), ":total": total,
             ":payment": payment_id.or(order.payment_id.as_ref()), ":reason": reason,
             ":updated": if visible { now.as_microsecond() } else { order.update_time },
-            ":next": due::after_move(step, now), ":id": id, ":from": step_column(order.step),
+            ":next": due::after_move(step, change, now), ":id": id, ":from": step_column(order.step),
         })?;
     if let Move::Reserved(quote) = change {
         let sql =

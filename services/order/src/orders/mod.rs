@@ -11,7 +11,7 @@ use service_kit::{Cents, Failure, Timestamp, clock};
 
 pub(crate) use self::{
     change::{TOPIC, make},
-    due::{any_due, recover, take_due},
+    due::{Lane, any_due, any_overdue, give_up, recover, take_due},
 };
 use crate::life::Step;
 

@@ -91,6 +91,7 @@ pub(crate) struct Middle {
     payment: Channel,
     script: Arc<Mutex<HashMap<Rpc, VecDeque<Fault>>>>,
     down: Arc<Mutex<Vec<Rpc>>>,
+    stopped: Arc<Mutex<Vec<Rpc>>>,
     calls: Arc<Mutex<Vec<Rpc>>>,
     cuts: watch::Sender<u32>,
 }
@@ -106,6 +107,7 @@ impl Middle {
             payment,
             script: Arc::default(),
             down: Arc::default(),
+            stopped: Arc::default(),
             calls: Arc::default(),
             cuts,
         };
@@ -127,6 +129,11 @@ impl Middle {
         *self.down.lock().unwrap() = rpcs.to_vec();
     }
 
+    /// These calls arrive and are never answered, like those to a stopped process; all others are.
+    pub(crate) fn stop(&self, rpcs: &[Rpc]) {
+        *self.stopped.lock().unwrap() = rpcs.to_vec();
+    }
+
     /// How many calls of this kind were made.
     pub(crate) fn calls(&self, rpc: Rpc) -> usize {
         self.calls.lock().unwrap().iter().filter(|made| **made == rpc).count()
@@ -146,6 +153,10 @@ impl Middle {
         let lost = || Status::unavailable("the network is what it is");
         if self.down.lock().unwrap().contains(&rpc) {
             return Err(lost());
+        }
+        let stopped = self.stopped.lock().unwrap().contains(&rpc);
+        if stopped {
+            std::future::pending::<()>().await;
         }
         let fault = self.script.lock().unwrap().get_mut(&rpc).and_then(VecDeque::pop_front);
         match fault {
