@@ -161,6 +161,15 @@ async fn refuses_headers_of_more_than_16_kib_and_goes_on() {
 }
 
 #[tokio::test]
+async fn refuses_a_message_of_more_than_64_kib_and_goes_on() {
+    let bench = Bench::start().await;
+    let request = |length| SellStockRequest { order_id: "x".repeat(length) };
+    let refused = bench.stock().sell_stock(request(70_000)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+    bench.sell(Request::new(request(64 * 1024 - 4))).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_drain_says_so_first_and_lets_calls_end() {
     let bench = Bench::start().await;
     let request = HealthCheckRequest { service: NAME.to_owned() };

@@ -1,4 +1,5 @@
-//! What wraps every call: its request id, its deadline, its one line in the log, and a net under its panics.
+//! What wraps every call: its request id, its deadline, the length of its messages, its one line in the log, and a net
+//! under its panics.
 
 use std::{
     convert::Infallible,
@@ -16,6 +17,7 @@ use tonic::{Code, Status, body::Body, service::Routes};
 use tower_service::Service;
 use tracing::Instrument as _;
 
+use super::message_size::Bounded;
 use crate::{caller, ids};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -44,6 +46,7 @@ impl Service<Request<Body>> for Access {
         let line = Line::of(&mut request);
         let span = tracing::info_span!("rpc", request_id = line.request_id);
         let limit = time_limit(request.headers());
+        let request = if is_grpc(request.headers()) { request.map(Bounded::body) } else { request };
         let work = AssertUnwindSafe(self.0.call(request)).catch_unwind();
         Box::pin(
             async move {
@@ -57,6 +60,11 @@ impl Service<Request<Body>> for Access {
             .instrument(span),
         )
     }
+}
+
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(http::header::CONTENT_TYPE);
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
 fn time_limit(headers: &HeaderMap) -> Duration {
@@ -94,11 +102,7 @@ impl Line {
     }
 
     fn watch(mut self, response: Response<Body>) -> Response<Body> {
-        let is_grpc = response
-            .headers()
-            .get(http::header::CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
-        self.code = if is_grpc {
+        self.code = if is_grpc(response.headers()) {
             code(response.headers())
         } else {
             Some(response.status().as_u16().to_string())

@@ -163,7 +163,8 @@ mod tests {
             let (mut client, mut connection) = pair().await;
             client.write_all(first).await.unwrap();
             connection.read_exact(&mut vec![0; first.len()]).await.unwrap();
-            let stalled = tokio::time::timeout(FIRST_BYTES * 10, connection.read(&mut [0; 8])).await;
+            let stalled =
+                tokio::time::timeout(FIRST_BYTES * 10, connection.read(&mut [0; 8])).await;
             assert_eq!(stalled.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut, "{first:?}");
         }
     }
@@ -174,7 +175,8 @@ mod tests {
             let (mut client, mut connection) = pair().await;
             client.write_all(first).await.unwrap();
             connection.read_exact(&mut vec![0; first.len()]).await.unwrap();
-            let waiting = tokio::time::timeout(FIRST_BYTES * 10, connection.read(&mut [0; 8])).await;
+            let waiting =
+                tokio::time::timeout(FIRST_BYTES * 10, connection.read(&mut [0; 8])).await;
             assert!(waiting.is_err(), "{first:?}: {waiting:?}");
         }
     }

@@ -12,7 +12,7 @@ use axum::{
     Router,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
@@ -21,13 +21,21 @@ use tonic::{Status, body::Body, server::NamedService, service::Routes, transport
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower_service::Service;
 
-use super::{BootError, access::Access, connection::connections};
+use super::{
+    BootError,
+    access::{Access, is_grpc},
+    connection::connections,
+};
 use crate::Shutdown;
 
 /// How long calls in flight, and tasks, have to end.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long `NOT_SERVING` can be read before the streams that watch health are closed.
 const FAREWELL: Duration = Duration::from_millis(200);
+
+/// Bytes of one call, and of all calls of one connection, that wait to be read.
+const STREAM_WINDOW: u32 = 80 * 1024;
+const CONNECTION_WINDOW: u32 = 512 * 1024;
 
 const HEALTH: &str = "grpc.health.v1.Health";
 
@@ -146,8 +154,7 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
 
 /// Who speaks gRPC is told so in gRPC, who speaks plain HTTP in plain HTTP.
 async fn unknown(headers: HeaderMap) -> Response {
-    let content_type = headers.get(header::CONTENT_TYPE);
-    if content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
+    if is_grpc(&headers) {
         Status::unimplemented("there is no such method").into_http()
     } else {
         StatusCode::NOT_FOUND.into_response()
@@ -162,6 +169,9 @@ fn limited() -> Server {
         .http2_max_pending_accept_reset_streams(Some(20))
         .http2_max_local_error_reset_streams(Some(1024))
         .http2_max_header_list_size(16 * 1024)
+        // A message and its prefix fit, and what nobody reads yet stays small: hyper allows a megabyte of each.
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
 }
