@@ -7,7 +7,7 @@
 //! pub const ABOUT: About = About { name: "user", … };
 //! pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode { service_kit::main(&ABOUT, arguments, start) }
 //! pub async fn start(boot: Boot<Args>) -> Result<Site, BootError> {
-//!     let store = Store::open(&boot.database, MIGRATIONS, &boot.clock).await?;
+//!     let store = Store::open(ABOUT.name, &boot.database, MIGRATIONS, &boot.clock).await?;
 //!     Ok(Site::new().grpc(UserServiceServer::new(Users { store, clock: boot.clock })))
 //! }
 //! ```

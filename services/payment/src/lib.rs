@@ -75,7 +75,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Opens the database, and says what is to be served.
 pub async fn start(boot: Boot<Args>) -> Result<Site, BootError> {
     let Boot { args, database, clock, shutdown } = boot;
-    let store = Store::open(&database, MIGRATIONS, &clock).await?;
+    let store = Store::open(ABOUT.name, &database, MIGRATIONS, &clock).await?;
     let events = Events::watch(&store, &shutdown);
     let paying = paying::Paying {
         store: store.clone(),

@@ -11,7 +11,7 @@ fn tables(transaction: &Transaction<'_>, _: Timestamp) -> rusqlite::Result<()> {
 }
 
 async fn replica(folder: &TempDir) -> Store {
-    Store::open(&folder.path().join("test.db"), &[tables], &Clock::system()).await.unwrap()
+    Store::open("test", &folder.path().join("test.db"), &[tables], &Clock::system()).await.unwrap()
 }
 
 async fn tell(store: &Store, subject: &'static str) -> i64 {

@@ -24,12 +24,15 @@ struct Bench {
 impl Bench {
     async fn new() -> Self {
         let (folder, clock) = (TempDir::new().unwrap(), Clock::set_to(Timestamp::UNIX_EPOCH));
-        let store = Store::open(&folder.path().join("test.db"), &[tables], &clock).await.unwrap();
+        let store =
+            Store::open("test", &folder.path().join("test.db"), &[tables], &clock).await.unwrap();
         Self { folder, store, clock }
     }
 
     async fn replica(&self) -> Store {
-        Store::open(&self.folder.path().join("test.db"), &[tables], &self.clock).await.unwrap()
+        Store::open("test", &self.folder.path().join("test.db"), &[tables], &self.clock)
+            .await
+            .unwrap()
     }
 
     async fn charge(&self, request: Request) -> Result<Response<Payment>, Status> {

@@ -48,6 +48,20 @@ fn rotate(bench: &Bench) {
     assert_eq!(code, ExitCode::SUCCESS);
 }
 
+#[test]
+fn rotating_makes_no_database_and_is_no_probe() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let database = folder.path().join("none.db");
+    let words = |flags: &[&str]| {
+        let flags = flags.iter().map(OsString::from).collect::<Vec<_>>();
+        let database = ["--database".into(), database.clone().into_os_string()];
+        user::main([OsString::from("user")].into_iter().chain(flags).chain(database))
+    };
+    assert_eq!(words(&["--rotate-key"]), ExitCode::FAILURE);
+    assert!(!database.exists());
+    assert_eq!(words(&["--rotate-key", "--probe"]), ExitCode::from(64));
+}
+
 #[tokio::test]
 async fn a_token_says_who_and_for_how_long() {
     let bench = Bench::start().await;
