@@ -17,7 +17,7 @@
 //! | [`boot`] | command line, exit codes, logs, signals; [`serve`](boot::serve) and [`Running`] serve a [`Site`] on any listener, also in tests |
 //! | [`caller`] | who calls, until when, with which key ([`Caller`]), and how that is passed on to the next service |
 //! | [`store`] | one SQLite file shared by replicas: [`Store::read`], [`Store::write`] |
-//! | [`idempotency`] | the same key gives the same answer: [`once`](idempotency::once) for one transaction, [`begin`](idempotency::begin) for several |
+//! | [`idempotency`] | the same key gives the same answer: [`begin`](idempotency::begin), and [`Claim`](idempotency::Claim) from there |
 //! | [`events`] | the `events` table and the streams that follow it |
 //! | [`errors`] | [`Failure`], what a transaction fails with, and statuses with a reason |
 //! | [`violations`] | field violations, `INVALID_ARGUMENT` |
