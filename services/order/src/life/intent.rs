@@ -1,7 +1,7 @@
 //! The steps that need the payment service, the only judge of whether an order is paid.
 
 use proto::payment::v1::{
-    Intent, IntentStatus, OpenIntentRequest, VoidIntentRequest,
+    GetIntentRequest, Intent, IntentStatus, OpenIntentRequest, VoidIntentRequest,
     intent_service_client::IntentServiceClient,
 };
 use service_kit::Caller;
@@ -37,6 +37,23 @@ impl Life {
             }
             Err(status) => Err(payment(status)),
         }
+    }
+
+    /// What became of the intent of an order; none while it is open. Reads only.
+    pub(crate) async fn ended(
+        &self,
+        order: &Record,
+        caller: &Caller,
+    ) -> Result<Option<Move>, Stuck> {
+        let question = GetIntentRequest { order_id: order.id.clone() };
+        let mut intents = self.intents()?;
+        let answer =
+            ask(
+                caller,
+                question,
+                move |question| async move { intents.get_intent(question).await },
+            );
+        answer.await.map(|intent| became(&intent)).map_err(payment)
     }
 
     pub(super) async fn void(&self, order: &Record, caller: &Caller) -> Result<Move, Stuck> {

@@ -78,8 +78,8 @@ impl Life {
         if order.step != Step::Wait {
             return order;
         }
-        match timeout(LOOK, self.open(&order, caller)).await {
-            Ok(Ok(change @ (Move::Paid(_) | Move::Closed(_)))) => {
+        match timeout(LOOK, self.ended(&order, caller)).await {
+            Ok(Ok(Some(change))) => {
                 let moved = self.make(&order.id, change).await;
                 self.settle_soon();
                 moved.unwrap_or(order)

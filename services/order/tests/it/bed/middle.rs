@@ -9,7 +9,8 @@ use std::{
 
 use proto::{
     payment::v1::{
-        FollowRequest, Intent, OpenIntentRequest, PaymentEvent, VoidIntentRequest,
+        FollowRequest, GetIntentRequest, Intent, OpenIntentRequest, PaymentEvent,
+        VoidIntentRequest,
         intent_service_client::IntentServiceClient,
         intent_service_server::{IntentService, IntentServiceServer},
         payment_events_service_client::PaymentEventsServiceClient,
@@ -39,6 +40,7 @@ pub(crate) enum Rpc {
     Release,
     Sell,
     Open,
+    Look,
     Void,
     Follow,
 }
@@ -215,6 +217,13 @@ impl IntentService for Middle {
         request: Request<OpenIntentRequest>,
     ) -> Result<Response<Intent>, Status> {
         self.through(Rpc::Open, self.intents().open_intent(request.into_inner())).await
+    }
+
+    async fn get_intent(
+        &self,
+        request: Request<GetIntentRequest>,
+    ) -> Result<Response<Intent>, Status> {
+        self.through(Rpc::Look, self.intents().get_intent(request.into_inner())).await
     }
 
     async fn void_intent(
