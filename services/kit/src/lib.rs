@@ -25,6 +25,7 @@
 //! | [`paging`] | `page_size` and `page_token` (AIP-158) |
 //! | [`money`] | `google.type.Money` as whole cents |
 //! | [`sweep`] | work that comes round while the service serves |
+//! | [`shutdown`] | the end of a service: told, or forced by a vital task that ended ([`Shutdown`]) |
 //! | [`clock`], [`ids`] | calendar time passed in, `UUIDv7` |
 
 pub mod boot;
@@ -37,6 +38,7 @@ pub mod ids;
 pub mod mask;
 pub mod money;
 pub mod paging;
+pub mod shutdown;
 pub mod store;
 pub mod sweep;
 pub mod violations;
@@ -49,6 +51,6 @@ pub use events::Events;
 pub use jiff::Timestamp;
 pub use money::Cents;
 pub use paging::Page;
+pub use shutdown::Shutdown;
 pub use store::Store;
-pub use tokio_util::sync::CancellationToken as Shutdown;
 pub use violations::Violations;

@@ -207,6 +207,27 @@ async fn tasks_are_waited_for() {
     assert!(*ended.lock().unwrap());
 }
 
+#[tokio::test]
+async fn a_task_that_ends_early_ends_the_service_after_a_drain() {
+    let (odd, shutdown, end) = (Odd::default(), Shutdown::new(), Arc::new(Notify::new()));
+    let told = Arc::clone(&end);
+    let site = Site::new().grpc(StockServiceServer::new(odd.clone())).task("sweep", async move {
+        told.notified().await;
+        panic!("a bug")
+    });
+    let service = Running::start(site, shutdown.clone()).await.unwrap();
+    let channel = Channel::from_shared(service.url()).unwrap().connect_lazy();
+    let mut client = StockServiceClient::new(channel);
+    let call = tokio::spawn(async move { client.sell_stock(SellStockRequest::default()).await });
+    odd.selling.notified().await;
+    end.notify_one();
+    shutdown.cancelled().await;
+    odd.sell.notify_one();
+    call.await.unwrap().unwrap();
+    let failed = service.stop().await.unwrap_err();
+    assert!(matches!(failed, service_kit::BootError::Task("sweep")), "{failed:?}");
+}
+
 /// Collects log lines.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);

@@ -80,6 +80,9 @@ pub enum BootError {
     /// The server ended by itself.
     #[error("the server failed")]
     Serve(#[from] tonic::transport::Error),
+    /// A task ended that the service can't do without.
+    #[error("the task {0:?} ended, and the service with it")]
+    Task(&'static str),
     /// The system refused what a process needs: threads, signals.
     #[error("the system refused")]
     System(#[source] io::Error),

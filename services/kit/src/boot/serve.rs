@@ -81,8 +81,8 @@ impl Site {
         self
     }
 
-    /// Runs in the background while the service serves. It is expected to end when the service's
-    /// [`Shutdown`] is cancelled.
+    /// Runs in the background while the service serves, until the service's [`Shutdown`] is cancelled. Should it end
+    /// before, the service stops and fails ([`Shutdown::vital`]).
     #[must_use]
     pub fn task(
         mut self,
@@ -121,17 +121,14 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
     *router = std::mem::take(router).merge(site.http.unwrap_or_default()).fallback(unknown);
     let mut tasks = JoinSet::new();
     for (name, task) in site.tasks {
-        tasks.spawn(async move {
-            task.await;
-            tracing::debug!(name, "task ended");
-        });
+        tasks.spawn(shutdown.clone().vital(name, task));
     }
 
     let server = limited().accept_http1(with_http);
     let server = server.serve_with_incoming_shutdown(
         Access(routes.prepare()),
         connections(listener),
-        shutdown.clone().cancelled_owned(),
+        shutdown.cancelled(),
     );
     let farewell = async {
         shutdown.cancelled().await;
@@ -144,12 +141,10 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        served = drained => Ok(served?),
-        () = too_late => {
-            tracing::warn!("calls were still in flight after the drain");
-            Ok(())
-        }
+        served = drained => served?,
+        () = too_late => tracing::warn!("calls were still in flight after the drain"),
     }
+    shutdown.failed().map_or(Ok(()), |name| Err(BootError::Task(name)))
 }
 
 /// Who speaks gRPC is told so in gRPC, who speaks plain HTTP in plain HTTP.

@@ -72,7 +72,7 @@ async fn lives_and_ends(mut child: Child, address: &str) {
             ProductServiceClient::new(channel.clone()).get_product(request).await.unwrap();
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), calls).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), calls).await.unwrap();
     let pid = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     let ended = tokio::time::timeout(Duration::from_secs(10), child.wait()).await.unwrap().unwrap();
