@@ -5,6 +5,7 @@
 //! | `service` | `OrderService`: who may see which order |
 //! | `check` | what a new order must look like |
 //! | `create`, `cancel`, `watch` | the requests that take more than one step |
+//! | `late` | how long those work, and what they answer when that was too short |
 //! | `life` | the saga: which step follows which, what each does, what becomes certain by it |
 //! | `sweep` | finishes what requests left unfinished, at start and ever after |
 //! | `follow` | hears from the payment service what became of intents |
@@ -16,6 +17,7 @@ mod cancel;
 mod check;
 mod create;
 mod follow;
+mod late;
 mod life;
 mod orders;
 mod peers;

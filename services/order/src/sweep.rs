@@ -44,7 +44,7 @@ async fn keep(life: &Life, lane: Lane, shutdown: &Shutdown) {
         let due = async {
             match lane {
                 Lane::Settle => drop(timeout(wait, life.settle.notified()).await),
-                Lane::Reserve | Lane::Intent => tokio::time::sleep(wait).await,
+                Lane::Reserve | Lane::Intent | Lane::Wait => tokio::time::sleep(wait).await,
             }
         };
         if shutdown.run_until_cancelled(due).await.is_none() {
@@ -65,8 +65,30 @@ async fn sweep(life: &Life, lane: Lane) -> Result<bool, Stuck> {
     }
     let due = life.store.write(move |write| orders::take_due(write, lane, AT_ONCE, now)).await?;
     let more = due.len() == AT_ONCE;
-    join_all(due.into_iter().map(|order| finish(life, lane, order))).await;
+    join_all(due.into_iter().map(|order| async move {
+        match lane {
+            Lane::Wait => look(life, &order).await,
+            Lane::Reserve | Lane::Intent | Lane::Settle => finish(life, lane, order).await,
+        }
+    }))
+    .await;
     Ok(more)
+}
+
+/// Looks what became of the intent of an order. Without an answer the order goes on waiting.
+async fn look(life: &Life, order: &Record) {
+    let caller = Caller::nobody();
+    match life.ended(order, &caller).await {
+        Ok(None) => {}
+        Ok(Some(change)) => match life.make(&order.id, change).await {
+            Ok(_) => life.settle_soon(),
+            Err(error) => tracing::warn!(order = order.id, %error, "an order is stuck"),
+        },
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(order = order.id, %error, cause, "can't tell whether an order is paid");
+        }
+    }
 }
 
 /// Goes on with an order as long as it is the lane's, or as far as is possible now.

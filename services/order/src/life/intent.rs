@@ -29,7 +29,10 @@ impl Life {
         )
         .await
         {
-            Ok(intent) if intent.status() == IntentStatus::Open => Ok(Move::Opened),
+            Ok(intent) if intent.status() == IntentStatus::Open => {
+                let until = intent.expire_time.map_or(0, |time| time.seconds);
+                Ok(Move::Opened(until.saturating_mul(1_000_000)))
+            }
             Ok(intent) => became(&intent).ok_or_else(|| payment(unusable())),
             Err(status) if is_refusal(&status) => {
                 tracing::error!(order = order.id, %status, "the payment service refused to open an intent");

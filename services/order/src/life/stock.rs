@@ -7,7 +7,7 @@ use proto::product::v1::{
 use service_kit::{Caller, Cents, Violations};
 use tonic::{Status, transport::Channel};
 
-use super::{Life, Move, Quote, Stuck, reason, steps::unusable};
+use super::{Life, Move, Quote, Refusal, Stuck, reason, steps::unusable};
 use crate::{
     orders::Record,
     peers::{self, ask, is_refusal},
@@ -30,9 +30,8 @@ impl Life {
             Ok(reservation) => quote(order, reservation),
             Err(status) if is_refusal(&status) => {
                 // The order itself was checked before; what is left to be invalid is a product that does not exist.
-                let why =
-                    peers::reason(&status).unwrap_or_else(|| reason::UNKNOWN_PRODUCT.to_owned());
-                Ok(Move::Refused(why))
+                let unknown = || Refusal::from(reason::UNKNOWN_PRODUCT);
+                Ok(Move::Refused(peers::refusal(&status).unwrap_or_else(unknown)))
             }
             Err(status) => Err(product(status)),
         }
@@ -82,8 +81,8 @@ fn quote(order: &Record, reservation: Reservation) -> Result<Move, Stuck> {
     }
     Ok(match total {
         Some(Cents(1..)) => Move::Reserved(Quote { lines, total: total.unwrap_or_default() }),
-        Some(_) => Move::Refused(reason::NOTHING_TO_PAY.to_owned()),
-        None => Move::Refused(reason::TOO_EXPENSIVE.to_owned()),
+        Some(_) => Move::Refused(reason::NOTHING_TO_PAY.into()),
+        None => Move::Refused(reason::TOO_EXPENSIVE.into()),
     })
 }
 
@@ -113,6 +112,7 @@ mod tests {
             total: None,
             payment_id: None,
             cancel_reason: None,
+            short: None,
             create_time: 0,
             update_time: 0,
             tries: 0,
@@ -155,8 +155,8 @@ mod tests {
     #[test]
     fn what_can_not_be_paid_is_refused() {
         let free = quoted(&[("p-1", 2, Some(0)), ("p-2", 1, Some(0))]);
-        assert_eq!(free, Some(Move::Refused(reason::NOTHING_TO_PAY.to_owned())));
+        assert_eq!(free, Some(Move::Refused(reason::NOTHING_TO_PAY.into())));
         let dear = quoted(&[("p-1", 2, Some(i64::MAX / 2)), ("p-2", 1, Some(i64::MAX / 2))]);
-        assert_eq!(dear, Some(Move::Refused(reason::TOO_EXPENSIVE.to_owned())));
+        assert_eq!(dear, Some(Move::Refused(reason::TOO_EXPENSIVE.into())));
     }
 }

@@ -58,6 +58,8 @@ async fn what_can_not_be_supplied_is_cancelled_and_the_key_says_so_again() {
         assert_eq!(refused.code(), Code::FailedPrecondition);
         let info = refused.get_error_details().error_info().unwrap().clone();
         assert_eq!(info.reason, why);
+        let short = (why == "OUT_OF_STOCK").then_some("p-1");
+        assert_eq!(info.metadata.get("product_ids").map(String::as_str), short);
         let order = service.read("123", &info.metadata["order_id"]).await.unwrap();
         assert_eq!((order.status(), order.cancel_reason.as_str()), (OrderStatus::Cancelled, why));
         let again = service.create("123", key, items).await.unwrap_err();
@@ -144,7 +146,11 @@ async fn a_peer_that_hangs_costs_no_more_than_the_callers_time() {
     let late = tokio::time::timeout(Duration::from_secs(2), service.client().create_order(request))
         .await
         .unwrap();
-    assert!(matches!(late.unwrap_err().code(), Code::DeadlineExceeded | Code::Cancelled));
+    let late = late.unwrap_err();
+    assert_eq!(late.code(), Code::DeadlineExceeded);
+    let info = late.get_error_details().error_info().unwrap().clone();
+    assert_eq!(info.reason, "ORDER_PENDING");
+    assert_eq!(info.metadata["order_id"], service.orders_of("123").await[0].id);
     // The key is free again: nobody is at work on it.
     let order = tokio::time::timeout(Duration::from_secs(5), async {
         loop {

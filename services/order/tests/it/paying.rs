@@ -102,3 +102,18 @@ async fn a_sale_is_repeated_until_it_is_done() {
     bed.adds_up().await;
     assert_eq!(bed.stock(), (119, 0, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_service_that_lost_its_events_is_heard_from_the_beginning() {
+    let (bed, service) = Bed::start().await;
+    let order = service.ordered("k-1").await;
+    service.kill();
+    bed.databases()
+        .execute("INSERT OR REPLACE INTO followed VALUES ('payment', 1000)", [])
+        .unwrap();
+    bed.pay("123", "k-1", &order.id).await.unwrap();
+    let _service = bed.serve().await;
+    let confirmed = "SELECT count(*) FROM orders WHERE status = 'CONFIRMED'";
+    until("the confirmation", || bed.count(confirmed) == 1).await;
+    bed.adds_up().await;
+}

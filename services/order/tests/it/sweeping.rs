@@ -141,3 +141,42 @@ async fn what_is_pending_does_not_hold_up_what_is_to_be_settled() {
     bed.pay("123", "k-1", &order.id).await.unwrap();
     until("the sale", || bed.stock() == (119, 0, 1)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_of_which_nothing_is_heard_is_looked_at_after_its_time() {
+    let (bed, service) = Bed::start().await;
+    let (paid, expired) = (service.ordered("k-1").await, service.ordered("k-2").await);
+    bed.middle.down(&[Rpc::Follow]);
+    bed.middle.cut();
+    bed.pay("123", "k-1", &paid.id).await.unwrap();
+    bed.pass(15 * 60 + 59);
+    let ended = "SELECT count(*) FROM payment.intents WHERE status <> 'OPEN'";
+    until("the expiry", || bed.count(ended) == 2).await;
+    assert_eq!(bed.middle.calls(Rpc::Look), 0);
+    bed.pass(1);
+    let confirmed =
+        format!("SELECT count(*) FROM orders WHERE id = '{}' AND status = 'CONFIRMED'", paid.id);
+    until("the confirmation", || bed.count(&confirmed) == 1).await;
+    service.reaches(&expired.id, OrderStatus::Cancelled).await;
+    until("the stock is settled", || bed.stock() == (119, 0, 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_freezes_no_order() {
+    let (bed, service) = Bed::start().await;
+    let cancelled = service.ordered("k-1").await;
+    bed.middle.down(&[Rpc::Reserve, Rpc::Release]);
+    service.cancel("123", &cancelled.id).await.unwrap();
+    service.create("123", "k-2", &[("p-1", 1)]).await.unwrap_err();
+    until("a try of the sweep", || bed.middle.calls(Rpc::Release) > 1).await;
+    bed.pass(-3600);
+    let pending = service.orders_of("123").await.remove(0);
+    assert_eq!(
+        service.reaches(&pending.id, OrderStatus::Cancelled).await.cancel_reason,
+        "TIMED_OUT"
+    );
+    bed.middle.down(&[]);
+    bed.pass(5);
+    bed.adds_up().await;
+    assert_eq!(bed.stock(), (120, 0, 0));
+}
