@@ -43,8 +43,8 @@ pub const ABOUT: About = About {
 /// Its own arguments.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Args {
-    /// Make a new signing key and exit. Running replicas sign with it from their next login on; the keys before it
-    /// stay published until the tokens they signed have expired.
+    /// Make a new signing key and exit. Running replicas publish it at once and sign with it a minute later; the keys
+    /// before it stay published until the tokens they signed have expired.
     #[arg(long, conflicts_with = "probe")]
     pub rotate_key: bool,
 }
