@@ -27,6 +27,7 @@ mod watch;
 
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
+use jiff::SignedDuration;
 use proto::order::v1::order_service_server::OrderServiceServer;
 use service_kit::{
     About, Boot, BootError, Events, Site, Store, events, idempotency, store::Migration,
@@ -44,6 +45,9 @@ pub const ABOUT: About = About {
     database: ".shop/order.db",
     probe: "order.v1.OrderService",
 };
+
+/// How long changes of orders are told again to who missed them.
+const RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
 const MIGRATIONS: &[Migration] = &[|write, _| {
     write.execute_batch(events::TABLE)?;
@@ -89,9 +93,11 @@ pub async fn start(boot: Boot<Args>) -> Result<Site, BootError> {
         payment: Peer::at(&args.payment),
         settle: Arc::new(Notify::new()),
     };
+    let purge = events::purge(store.clone(), clock.clone(), RETENTION, shutdown.clone());
     Ok(Site::new()
         .grpc(OrderServiceServer::new(service::Orders { life: life.clone(), events }))
         .task("sweep", sweep::run(life.clone(), shutdown.clone()))
         .task("follow", follow::run(life, shutdown.clone()))
+        .task("purge events", purge)
         .task("purge", idempotency::purge(store, clock, shutdown)))
 }

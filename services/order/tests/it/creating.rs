@@ -227,7 +227,12 @@ async fn an_order_whose_client_hung_up_is_not_lost() {
     service.reaches(&order.id, OrderStatus::AwaitingPayment).await;
     // The sweep was faster; the key answers the finished order.
     let told = service.create("123", "k-1", &[("p-1", 1)]).await.unwrap().into_inner();
-    assert_eq!((told.id.clone(), told.status()), (order.id, OrderStatus::AwaitingPayment));
+    assert_eq!((told.id.clone(), told.status()), (order.id.clone(), OrderStatus::AwaitingPayment));
+    // And from then on the same, whatever becomes of the order.
+    service.cancel("123", &order.id).await.unwrap();
+    let again = service.create("123", "k-1", &[("p-1", 1)]).await.unwrap();
+    assert_eq!(again.metadata().get("idempotent-replayed").unwrap(), "true");
+    assert_eq!(again.into_inner(), told);
     bed.adds_up().await;
 }
 

@@ -152,7 +152,8 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 
 async fn serve(folder: &Path, clock: &Clock) -> (Running, Channel) {
     let shutdown = Shutdown::new();
-    let args = payment::Args { intent_ttl: LIFETIME, slowness: Duration::from_millis(300) };
+    let args =
+        payment::Args { intent_ttl: LIFETIME, slowness: Duration::from_millis(300), places: 2 };
     let boot = Boot {
         args,
         database: folder.join("payment.db"),
