@@ -259,13 +259,26 @@ async fn each_call_is_one_line_in_the_log() {
     request.metadata_mut().insert("x-principal-id", MetadataValue::from_static("123"));
     bench.sell(request).await.unwrap();
     let _ = bench.stock().release_stock(ReleaseStockRequest::default()).await;
+    let mut doubled = Request::new(SellStockRequest::default());
+    for name in ["x-request-id", "x-principal-id"] {
+        for _ in 0..2 {
+            doubled.metadata_mut().append(name, MetadataValue::from_static("forged"));
+        }
+    }
+    bench.sell(doubled).await.unwrap();
+    let mut long = Request::new(SellStockRequest::default());
+    long.metadata_mut().insert("x-request-id", "y".repeat(1000).parse().unwrap());
+    bench.sell(long).await.unwrap();
     bench.health("").await.unwrap();
     bench.service.stop().await.unwrap();
 
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let access: Vec<_> =
         text.lines().filter(|line| line.contains(r#""target":"access""#)).collect();
-    assert_eq!(access.len(), 2, "{text}");
+    assert_eq!(access.len(), 4, "{text}");
+    // The handler takes neither of two for the one, and nor does the line.
+    assert!(access[2].contains(r#""principal":"""#) && !text.contains("forged"), "{text}");
+    assert!(access[3].contains(&"y".repeat(128)) && !text.contains(&"y".repeat(129)), "{text}");
     for part in [
         r#""request_id":"r-1""#,
         r#""principal":"123""#,

@@ -27,6 +27,9 @@ const LONGEST_RPC: Duration = Duration::from_secs(30);
 /// `DEADLINE_EXCEEDED`.
 const AHEAD: Duration = Duration::from_millis(5);
 
+/// Bytes of a field of the log.
+const LONGEST_FIELD: usize = 128;
+
 /// Wraps the routes of a service.
 #[derive(Clone, Debug)]
 pub(super) struct Access(pub(super) Routes);
@@ -68,9 +71,8 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 fn time_limit(headers: &HeaderMap) -> Duration {
-    let asked =
-        headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(caller::timeout);
-    asked.map_or(LONGEST_RPC, |asked| asked.saturating_sub(AHEAD).min(LONGEST_RPC))
+    caller::time_left(headers)
+        .map_or(LONGEST_RPC, |asked| asked.saturating_sub(AHEAD).min(LONGEST_RPC))
 }
 
 /// The access log's line about one call. It is written when the call has ended, however it ended.
@@ -84,21 +86,18 @@ struct Line {
 }
 
 impl Line {
-    /// Gives a request without an id its own, so that the line and the handler agree on it.
+    /// Gives a request without a proper id its own, so that the line and the handler agree on it.
     fn of(request: &mut Request<Body>) -> Self {
-        let text = |name: &str| {
-            let value = request.headers().get(name).and_then(|value| value.to_str().ok());
-            value.unwrap_or_default().to_owned()
-        };
-        let (mut request_id, principal) = (text(REQUEST_ID.as_str()), text("x-principal-id"));
-        if request_id.is_empty() {
-            request_id = ids::fresh();
-            if let Ok(value) = HeaderValue::from_str(&request_id) {
+        let request_id = caller::request_id(request.headers()).unwrap_or_else(|| {
+            let fresh = ids::fresh();
+            if let Ok(value) = HeaderValue::from_str(&fresh) {
                 request.headers_mut().insert(REQUEST_ID, value);
             }
-        }
-        let rpc = request.uri().path().trim_start_matches('/').to_owned();
-        Self { request_id, principal, rpc, begin: Instant::now(), code: None }
+            fresh
+        });
+        let principal = caller::principal(request.headers()).unwrap_or_default();
+        let rpc = cut(request.uri().path().trim_start_matches('/'));
+        Self { request_id: cut(&request_id), principal, rpc, begin: Instant::now(), code: None }
     }
 
     fn watch(mut self, response: Response<Body>) -> Response<Body> {
@@ -155,6 +154,11 @@ impl http_body::Body for Watched {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+/// What a client made up is not logged at any length.
+fn cut(text: &str) -> String {
+    text.get(..text.floor_char_boundary(LONGEST_FIELD)).unwrap_or_default().to_owned()
 }
 
 fn code(headers: &HeaderMap) -> Option<String> {
