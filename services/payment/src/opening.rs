@@ -7,6 +7,7 @@ use proto::payment::v1::{
 use rusqlite::Transaction;
 use service_kit::{
     Cents, Clock, Store, Violations,
+    caller::LONGEST_PRINCIPAL_ID,
     clock::later,
     errors::{not_found, reason},
 };
@@ -37,15 +38,14 @@ impl IntentService for Opening {
         let found = self.store.read(move |db| intents::find(db, &asked)).await?;
         let expire = later(now, self.lifetime);
         let user_id = wanted.user_id.clone();
-        let intent = match found {
-            Some(intent) => intent,
-            None => {
-                let open = move |write: &Transaction<'_>| {
-                    let OpenIntentRequest { order_id, user_id, .. } = &wanted;
-                    intents::open(write, (order_id, user_id, amount), (now, expire))
-                };
-                self.store.write(open).await?
-            }
+        let intent = if let Some(intent) = found {
+            intent
+        } else {
+            let open = move |write: &Transaction<'_>| {
+                let OpenIntentRequest { order_id, user_id, .. } = &wanted;
+                intents::open(write, (order_id, user_id, amount), (now, expire))
+            };
+            self.store.write(open).await?
         };
         let same = intent.user_id.as_ref() == Some(&user_id) && intent.amount == Some(amount);
         // One that was voided before it was opened belongs to nobody and answers everybody.
@@ -100,7 +100,7 @@ fn named(order_id: String) -> Result<String, Status> {
 fn check(wanted: &OpenIntentRequest) -> Result<Cents, Status> {
     let mut violations = Violations::new();
     violations.text("order_id", &wanted.order_id, 1, LONGEST_ID);
-    violations.text("user_id", &wanted.user_id, 1, LONGEST_ID);
+    violations.text("user_id", &wanted.user_id, 1, LONGEST_PRINCIPAL_ID);
     let amount = Cents::read(wanted.amount.as_ref(), "amount", &mut violations).unwrap_or_default();
     if wanted.amount.is_some() && amount.0 == 0 {
         violations.add("amount", "must be more than nothing");

@@ -108,6 +108,17 @@ async fn refuses_what_is_not_an_order_and_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_can_sign_in_can_order() {
+    let (bed, service) = Bed::start().await;
+    let user = "u".repeat(255);
+    let order = service.create(&user, "k-1", &[("p-1", 1)]).await.unwrap().into_inner();
+    assert_eq!(order.status(), OrderStatus::AwaitingPayment);
+    bed.pay(&user, "k-1", &order.id).await.unwrap();
+    assert_eq!(service.orders_of(&user).await.len(), 1);
+    bed.adds_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_resumes_an_order_that_could_not_be_finished() {
     let (bed, service) = Bed::start().await;
     let faults = [Fault::Unreachable, Fault::AnswerLost];
