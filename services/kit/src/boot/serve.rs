@@ -183,7 +183,8 @@ async fn say_farewell(mut reporter: HealthReporter, names: &[&'static str]) {
     }
 }
 
-/// Reflection from the encoded set, of what is served here: a decoded set has lost `google.api.http`.
+/// Reflection from the encoded set: a decoded set has lost `google.api.http`. It lists what is served here; asked for a
+/// file or a symbol it knows the contracts of the whole shop, which come as one set.
 fn reflection(names: &[&'static str]) -> tonic_reflection::server::Builder<'static> {
     let builder = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)

@@ -149,6 +149,8 @@ async fn refuses_a_bad_name_or_price() {
         fields(&create(&bench, long).await.unwrap_err()),
         ["product.name", "product.description"]
     );
+    let ringing = Product { description: "Rings.\u{7}".to_owned(), ..kite() };
+    assert_eq!(fields(&create(&bench, ringing).await.unwrap_err()), ["product.description"]);
     for (currency_code, units, nanos) in
         [("EUR", 1, 0), ("USD", -1, 0), ("USD", 1, 5), ("USD", i64::MAX, 0)]
     {
