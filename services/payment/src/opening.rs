@@ -13,9 +13,10 @@ use service_kit::{
 };
 use tonic::{Code, Request, Response, Status, async_trait};
 
-use crate::intents;
-
-const LONGEST_ID: usize = 100;
+use crate::{
+    intents,
+    paying::{LONGEST_ID, named},
+};
 
 #[derive(Debug)]
 pub(crate) struct Opening {
@@ -60,7 +61,7 @@ impl IntentService for Opening {
         &self,
         request: Request<GetIntentRequest>,
     ) -> Result<Response<Intent>, Status> {
-        let order_id = named(request.into_inner().order_id)?;
+        let order_id = named("order_id", request.into_inner().order_id)?;
         let intent = self.store.read(move |db| {
             intents::find(db, &order_id)?
                 .ok_or_else(|| not_found("intent of the order", &order_id).into())
@@ -72,7 +73,7 @@ impl IntentService for Opening {
         &self,
         request: Request<VoidIntentRequest>,
     ) -> Result<Response<Intent>, Status> {
-        let order_id = named(request.into_inner().order_id)?;
+        let order_id = named("order_id", request.into_inner().order_id)?;
         let now = self.clock.now();
         let intent = self.store.write(move |write| intents::void(write, &order_id, now)).await?;
         if intent.status == IntentStatus::Captured {
@@ -87,14 +88,6 @@ impl IntentService for Opening {
         }
         Ok(Response::new(intent.into()))
     }
-}
-
-/// The order whose intent a request names.
-fn named(order_id: String) -> Result<String, Status> {
-    let mut violations = Violations::new();
-    violations.text("order_id", &order_id, 1, LONGEST_ID);
-    violations.check()?;
-    Ok(order_id)
 }
 
 fn check(wanted: &OpenIntentRequest) -> Result<Cents, Status> {

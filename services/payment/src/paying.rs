@@ -17,6 +17,8 @@ use tracing::Instrument as _;
 
 use crate::{bank::Bank, intents, method::Method, payments};
 
+/// Characters of the id of an order or of a payment.
+pub(crate) const LONGEST_ID: usize = 100;
 const CREATE: &str = "payment.v1.PaymentService/CreatePayment";
 
 #[derive(Clone, Debug)]
@@ -70,7 +72,7 @@ impl PaymentService for Paying {
         request: Request<GetPaymentRequest>,
     ) -> Result<Response<Payment>, Status> {
         let caller = Caller::of(&request);
-        let id = named(request.into_inner().id)?;
+        let id = named("id", request.into_inner().id)?;
         let payment = self.store.read(move |db| {
             payments::find(db, &id)?.ok_or_else(|| not_found("payment", &id).into())
         });
@@ -85,7 +87,7 @@ impl PaymentService for Paying {
         &self,
         request: Request<RefundPaymentRequest>,
     ) -> Result<Response<Payment>, Status> {
-        let id = named(request.into_inner().id)?;
+        let id = named("id", request.into_inner().id)?;
         let now = self.clock.now();
         let payment = self
             .store
@@ -213,7 +215,7 @@ fn closed() -> Status {
 
 fn check(message: CreatePaymentRequest, user_id: &str) -> Result<Try, Status> {
     let mut violations = Violations::new();
-    violations.text("order_id", &message.order_id, 1, 100);
+    violations.text("order_id", &message.order_id, 1, LONGEST_ID);
     violations.required("method", !message.method.is_empty());
     let method = Method::of(&message.method);
     if method.is_none() && !message.method.is_empty() {
@@ -229,10 +231,10 @@ fn check(message: CreatePaymentRequest, user_id: &str) -> Result<Try, Status> {
     })
 }
 
-/// The id of the payment that a request names.
-fn named(id: String) -> Result<String, Status> {
+/// The id in `field` of a request, by which it names what it is about.
+pub(crate) fn named(field: &str, id: String) -> Result<String, Status> {
     let mut violations = Violations::new();
-    violations.text("id", &id, 1, 100);
+    violations.text(field, &id, 1, LONGEST_ID);
     violations.check()?;
     Ok(id)
 }
