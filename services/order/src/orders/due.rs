@@ -112,8 +112,8 @@ pub(crate) fn any_overdue(connection: &Connection, now: Timestamp) -> Result<boo
     Ok(connection.prepare_cached(&sql)?.query_row(overdue(now), |row| row.get(0))?)
 }
 
-/// Gives up to `most` pending orders up that have had their time. It needs nobody: one without an intent ends
-/// here, of the others it is written down that their intent is to be voided.
+/// Takes back at most `most` pending orders that have had their time. This needs no other service: an order without an
+/// intent ends here, and of the others it is written down that their intent is to be voided.
 pub(crate) fn give_up(write: &Transaction<'_>, most: i64, now: Timestamp) -> Result<(), Failure> {
     let sql = format!("SELECT id FROM orders WHERE {OVERDUE} LIMIT ?3");
     let (created, future) = overdue(now);
