@@ -1,9 +1,9 @@
 //! Finishes what requests left unfinished: orders that are pending, being cancelled, or not yet settled with the stock.
 //!
-//! It goes forward as long as there is time, then back, and what it can't do now it does later, for ever. An order of
-//! which no other service knows for certain is given up here, so it ends within 30 seconds whoever is out of reach. One
-//! whose intent may be open ends within 30 seconds if the payment service answers, and otherwise within seconds of its
-//! return: only there is it certain that it is not paid. [`Lane`]s keep what hangs on one service out of the others' way.
+//! It goes forward as long as there is time, then back, and what it can't do now it does later, for ever. A pending
+//! order ends within 30 seconds. One that has no intent yet is given up here, so it does whoever is out of reach. One
+//! whose intent may be open needs the payment service, which alone knows that it is not paid: while that is away it stays
+//! pending, and ends within seconds of its return. [`Lane`]s keep what hangs on one service out of the others' way.
 
 use std::time::Duration;
 
