@@ -1,9 +1,11 @@
 //! Who calls, as the gateway asserts it in metadata, and how the same is passed on to the next service.
 //!
-//! Services never see a token. A value that is doubled or malformed counts as absent: it makes nobody somebody.
+//! Services never see a token, and believe these headers: their port must be open to the gateway and the other services
+//! only. A value that is doubled or malformed counts as absent: it makes nobody somebody.
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use tokio::time::Instant;
 use tonic::{
     Request, Status,
@@ -20,6 +22,9 @@ const TRACEPARENT: &str = "traceparent";
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 const ADMIN: &str = "admin";
 
+/// Bytes of a principal's id. A longer one is nobody's, so whoever is somebody can be stored everywhere in the shop.
+pub const LONGEST_PRINCIPAL_ID: usize = 255;
+
 /// The caller of one RPC.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -34,8 +39,8 @@ pub struct Caller {
 impl Caller {
     /// Reads the metadata of a request.
     pub fn of<T>(request: &Request<T>) -> Self {
-        let metadata = request.metadata();
-        let id = single(metadata, PRINCIPAL_ID);
+        let metadata = request.metadata().as_ref();
+        let id = principal(metadata);
         // Roles belong to a principal: without one they mean nothing.
         let roles = id.as_ref().and_then(|_| single(metadata, PRINCIPAL_ROLES)).unwrap_or_default();
         Self {
@@ -46,12 +51,10 @@ impl Caller {
                 .filter(|role| !role.is_empty())
                 .map(str::to_owned)
                 .collect(),
-            request_id: single(metadata, REQUEST_ID).unwrap_or_else(ids::fresh),
+            request_id: request_id(metadata).unwrap_or_else(ids::fresh),
             idempotency_key: single(metadata, IDEMPOTENCY_KEY),
             traceparent: single(metadata, TRACEPARENT),
-            deadline: single(metadata, GRPC_TIMEOUT)
-                .and_then(|text| timeout(&text))
-                .and_then(|left| Instant::now().checked_add(left)),
+            deadline: time_left(metadata).and_then(|left| Instant::now().checked_add(left)),
         }
     }
 
@@ -130,9 +133,25 @@ impl Caller {
     }
 }
 
+/// The principal's id, for the handler and for the access log.
+pub(crate) fn principal(headers: &HeaderMap) -> Option<String> {
+    single(headers, PRINCIPAL_ID)
+        .filter(|id| !id.trim().is_empty() && id.len() <= LONGEST_PRINCIPAL_ID)
+}
+
+/// The id that the request came with, for both too.
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
+    single(headers, REQUEST_ID)
+}
+
+/// How long the caller waits.
+pub(crate) fn time_left(headers: &HeaderMap) -> Option<Duration> {
+    single(headers, GRPC_TIMEOUT).and_then(|text| timeout(&text))
+}
+
 /// The value of `name`, unless it is absent, doubled, empty or not visible ASCII.
-fn single(metadata: &MetadataMap, name: &str) -> Option<String> {
-    let mut values = metadata.get_all(name).iter();
+fn single(headers: &HeaderMap, name: &str) -> Option<String> {
+    let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => {
             value.to_str().ok().filter(|value| !value.is_empty()).map(str::to_owned)
@@ -149,7 +168,7 @@ fn put(metadata: &mut MetadataMap, name: &'static str, value: Option<&str>) {
 }
 
 /// Reads `grpc-timeout` (gRPC over HTTP/2: at most eight digits and a unit).
-pub(crate) fn timeout(text: &str) -> Option<Duration> {
+fn timeout(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -191,6 +210,7 @@ mod tests {
         for pairs in [
             &[][..],
             &[(PRINCIPAL_ID, "")],
+            &[(PRINCIPAL_ID, " "), (PRINCIPAL_ROLES, "admin")],
             &[(PRINCIPAL_ID, "123"), (PRINCIPAL_ID, "123")],
             &[(PRINCIPAL_ROLES, "admin")],
             &[(PRINCIPAL_ID, "1"), (PRINCIPAL_ID, "123"), (PRINCIPAL_ROLES, "admin")],
@@ -199,6 +219,14 @@ mod tests {
             assert!(caller.require_id().is_err() && !caller.may_act_for("123"), "{pairs:?}");
             assert!(!caller.may_act_for(""), "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn an_id_has_255_bytes_at_most() {
+        let longest: &'static str = "1".repeat(LONGEST_PRINCIPAL_ID).leak();
+        assert_eq!(Caller::of(&request(&[(PRINCIPAL_ID, longest)])).id(), Some(longest));
+        let longer: &'static str = "1".repeat(LONGEST_PRINCIPAL_ID + 1).leak();
+        assert_eq!(Caller::of(&request(&[(PRINCIPAL_ID, longer)])).id(), None);
     }
 
     #[test]

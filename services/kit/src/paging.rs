@@ -1,5 +1,6 @@
 //! `page_size` and `page_token` (AIP-158). A token is the key of the last row, opaque to clients: base64url of a
-//! checksum and the key, so that a made-up token, or one of another list, is refused and never read as a key.
+//! checksum and the key, so that a token of another list, or one that was cut or mistyped, is refused and never read as
+//! a key. The checksum is no secret: whoever makes a token up only chooses where a list begins that they may read anyway.
 
 use std::str::FromStr;
 

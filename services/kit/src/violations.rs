@@ -5,10 +5,12 @@
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-/// As many violations as one answer tells; error details travel in a header of limited size.
+/// As many violations as one answer tells.
 const MOST: usize = 20;
-/// Characters of one description: what a client made up is not repeated at any length.
+/// Bytes of one field's path, and of one description: what a client made up is not repeated at any length.
 const LONGEST: usize = 200;
+/// Bytes of all violations together, encoded: error details travel in a header of limited size, in base64.
+const BUDGET: usize = 3500;
 
 /// Collects violations; [`check`](Self::check) refuses when there is one.
 #[derive(Debug, Default)]
@@ -23,14 +25,18 @@ impl Violations {
 
     /// The refusal of a request for one field.
     pub fn one(field: impl Into<String>, description: impl Into<String>) -> Status {
-        refusal(vec![FieldViolation::new(field, description)])
+        let mut violations = Self::new();
+        violations.add(field, description);
+        refusal(violations.0)
     }
 
     /// Says what is wrong with `field`.
     pub fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        if self.0.len() < MOST {
-            let description: String = description.into().chars().take(LONGEST).collect();
-            self.0.push(FieldViolation::new(field, description));
+        let (field, description) = (cut(field.into()), cut(description.into()));
+        let violation = FieldViolation::new(field, description);
+        let told: usize = self.0.iter().map(encoded).sum();
+        if self.0.len() < MOST && told + encoded(&violation) <= BUDGET {
+            self.0.push(violation);
         }
     }
 
@@ -64,6 +70,17 @@ impl Violations {
     pub fn check(self) -> Result<(), Status> {
         if self.0.is_empty() { Ok(()) } else { Err(refusal(self.0)) }
     }
+}
+
+/// At most [`LONGEST`] bytes of whole characters.
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(LONGEST));
+    text
+}
+
+/// The bytes of a violation in an answer: both texts, with a tag and a length before each and before the whole.
+fn encoded(violation: &FieldViolation) -> usize {
+    violation.field.len() + violation.description.len() + 3 * 3
 }
 
 /// The message names the first; the details name all.
@@ -114,8 +131,10 @@ mod tests {
     fn the_answer_stays_small_however_much_is_wrong() {
         let mut violations = Violations::new();
         for line in 0..1000 {
-            violations.add(format!("items[{line}].quantity"), "x".repeat(1000));
+            violations.add(format!("items[{line}].quantity"), "\u{1f4a5}".repeat(1000));
         }
-        assert!(violations.check().unwrap_err().details().len() < 6000);
+        assert!(violations.check().unwrap_err().details().len() < 4096);
+        let one = Violations::one("\u{e9}".repeat(10_000), "\u{e9}".repeat(10_000));
+        assert!(one.details().len() < 1024 && one.message().len() < 512);
     }
 }

@@ -161,6 +161,15 @@ async fn refuses_headers_of_more_than_16_kib_and_goes_on() {
 }
 
 #[tokio::test]
+async fn refuses_a_message_of_more_than_64_kib_and_goes_on() {
+    let bench = Bench::start().await;
+    let request = |length| SellStockRequest { order_id: "x".repeat(length) };
+    let refused = bench.stock().sell_stock(request(70_000)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+    bench.sell(Request::new(request(64 * 1024 - 4))).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_drain_says_so_first_and_lets_calls_end() {
     let bench = Bench::start().await;
     let request = HealthCheckRequest { service: NAME.to_owned() };
@@ -198,6 +207,27 @@ async fn tasks_are_waited_for() {
     assert!(*ended.lock().unwrap());
 }
 
+#[tokio::test]
+async fn a_task_that_ends_early_ends_the_service_after_a_drain() {
+    let (odd, shutdown, end) = (Odd::default(), Shutdown::new(), Arc::new(Notify::new()));
+    let told = Arc::clone(&end);
+    let site = Site::new().grpc(StockServiceServer::new(odd.clone())).task("sweep", async move {
+        told.notified().await;
+        panic!("a bug")
+    });
+    let service = Running::start(site, shutdown.clone()).await.unwrap();
+    let channel = Channel::from_shared(service.url()).unwrap().connect_lazy();
+    let mut client = StockServiceClient::new(channel);
+    let call = tokio::spawn(async move { client.sell_stock(SellStockRequest::default()).await });
+    odd.selling.notified().await;
+    end.notify_one();
+    shutdown.cancelled().await;
+    odd.sell.notify_one();
+    call.await.unwrap().unwrap();
+    let failed = service.stop().await.unwrap_err();
+    assert!(matches!(failed, service_kit::BootError::Task("sweep")), "{failed:?}");
+}
+
 /// Collects log lines.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -229,13 +259,26 @@ async fn each_call_is_one_line_in_the_log() {
     request.metadata_mut().insert("x-principal-id", MetadataValue::from_static("123"));
     bench.sell(request).await.unwrap();
     let _ = bench.stock().release_stock(ReleaseStockRequest::default()).await;
+    let mut doubled = Request::new(SellStockRequest::default());
+    for name in ["x-request-id", "x-principal-id"] {
+        for _ in 0..2 {
+            doubled.metadata_mut().append(name, MetadataValue::from_static("forged"));
+        }
+    }
+    bench.sell(doubled).await.unwrap();
+    let mut long = Request::new(SellStockRequest::default());
+    long.metadata_mut().insert("x-request-id", "y".repeat(1000).parse().unwrap());
+    bench.sell(long).await.unwrap();
     bench.health("").await.unwrap();
     bench.service.stop().await.unwrap();
 
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let access: Vec<_> =
         text.lines().filter(|line| line.contains(r#""target":"access""#)).collect();
-    assert_eq!(access.len(), 2, "{text}");
+    assert_eq!(access.len(), 4, "{text}");
+    // The handler takes neither of two for the one, and nor does the line.
+    assert!(access[2].contains(r#""principal":"""#) && !text.contains("forged"), "{text}");
+    assert!(access[3].contains(&"y".repeat(128)) && !text.contains(&"y".repeat(129)), "{text}");
     for part in [
         r#""request_id":"r-1""#,
         r#""principal":"123""#,

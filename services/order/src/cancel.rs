@@ -6,15 +6,13 @@ use service_kit::{
     Caller,
     errors::{not_found, reason},
 };
-use tokio::time::{Duration, Instant};
 use tonic::{Code, Request, Response, Status};
 
 use crate::{
+    late,
     life::{Life, Move, Step, Stuck, reason as why},
-    orders, service, sweep,
+    orders, service,
 };
-
-const LONGEST: Duration = Duration::from_secs(5);
 
 /// Cancels the caller's order, unless it is paid.
 ///
@@ -24,7 +22,7 @@ pub(crate) async fn cancel(
     life: &Life,
     request: Request<CancelOrderRequest>,
 ) -> Result<Response<Order>, Status> {
-    let caller = Caller::of(&request).hurry(LONGEST);
+    let caller = late::hurry(Caller::of(&request));
     let id = service::named(request.into_inner().id)?;
     let now = life.clock.now();
     let (owner, who) = (caller.id().map(str::to_owned), caller.clone());
@@ -45,11 +43,11 @@ pub(crate) async fn cancel(
         // Cancelled it is, also if the stock can't be given back now: the sweep does it then.
         if let Err(stuck) = life.advance(order.clone(), &caller).await {
             tracing::warn!(order = order.id, error = %stuck, "the stock is given back later");
-            sweep::wake(life);
+            life.settle_soon();
         }
     }
     if order.status == OrderStatus::Confirmed {
-        sweep::wake(life);
+        life.settle_soon();
         return Err(reason(
             Code::FailedPrecondition,
             "the order is paid and can't be cancelled",
@@ -61,10 +59,7 @@ pub(crate) async fn cancel(
 }
 
 fn not_now(id: &str, caller: &Caller, stuck: &Stuck) -> Status {
-    tracing::warn!(order = id, request_id = caller.request_id(), error = %stuck, "an order is cancelled later");
-    let late = caller.deadline().is_some_and(|deadline| deadline <= Instant::now());
-    let code = if late { Code::DeadlineExceeded } else { Code::Unavailable };
     let message =
         "it is not certain yet whether the order can be cancelled; ask again, or look at the order";
-    reason(code, message, "CANCELLATION_PENDING", [("order_id", id.to_owned())])
+    late::unfinished((id, caller), stuck, ("CANCELLATION_PENDING", message))
 }

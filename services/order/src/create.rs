@@ -7,25 +7,22 @@ use service_kit::{
     idempotency::{self, Begin, Claim},
     ids,
 };
-use tokio::time::{Duration, Instant};
 use tonic::{Code, Request, Response, Status};
 
 use crate::{
-    check,
+    check, late,
     life::{self, Life, Stuck},
     orders::{self, Record},
 };
 
 const CREATE: &str = "order.v1.OrderService/CreateOrder";
-/// How long a request works on its order, also when its caller would wait longer. Then the sweep takes over.
-const LONGEST: Duration = Duration::from_secs(5);
 
 /// Creates the order of a key, goes on with it, or answers what became of it.
 pub(crate) async fn create(
     life: &Life,
     request: Request<CreateOrderRequest>,
 ) -> Result<Response<Order>, Status> {
-    let caller = Caller::of(&request).hurry(LONGEST);
+    let caller = late::hurry(Caller::of(&request));
     let message = request.into_inner();
     let key = idempotency::Request::of(&caller, CREATE, &message)?;
     let user_id = caller.require_id()?.to_owned();
@@ -68,11 +65,8 @@ async fn finish(life: &Life, claim: Claim, id: String) -> Result<Response<Order>
 
 /// The order stays pending: its key is free to resume it at once, and the sweep will.
 async fn give_up(life: &Life, claim: Claim, id: &str, caller: &Caller, stuck: Stuck) -> Status {
-    tracing::warn!(order = id, request_id = caller.request_id(), error = %stuck, "an order stays pending for now");
-    let late = caller.deadline().is_some_and(|deadline| deadline <= Instant::now());
-    let code = if late { Code::DeadlineExceeded } else { Code::Unavailable };
     let message = "the order is written down but not finished yet; repeat the request with the same idempotency key";
-    let status = reason(code, message, "ORDER_PENDING", [("order_id", id.to_owned())]);
+    let status = late::unfinished((id, caller), &stuck, ("ORDER_PENDING", message));
     let freed: Result<(), Failure> = life
         .store
         .write({
@@ -91,7 +85,11 @@ fn outcome(order: &Record) -> Result<Order, Status> {
     match &order.cancel_reason {
         Some(why) if order.status == OrderStatus::Cancelled && !is_ours(why) => {
             let message = "the order can't be supplied and was cancelled";
-            Err(reason(Code::FailedPrecondition, message, why, [("order_id", order.id.clone())]))
+            let (code, id) = (Code::FailedPrecondition, ("order_id", order.id.clone()));
+            Err(match order.short.clone() {
+                Some(short) => reason(code, message, why, [id, ("product_ids", short)]),
+                None => reason(code, message, why, [id]),
+            })
         }
         _ => Ok(order.into()),
     }

@@ -10,12 +10,12 @@ use proto::payment::v1::{
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use service_kit::{Caller, Failure, Shutdown, Timestamp, ids};
 use tokio::time::timeout;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
 use crate::{
     backoff,
     life::{Life, Move, Step, became},
-    orders, sweep,
+    orders,
 };
 
 const SOURCE: &str = "payment";
@@ -27,6 +27,9 @@ pub(crate) async fn run(life: Life, shutdown: Shutdown) {
     let mut failures = 0;
     while let Some(ended) = shutdown.run_until_cancelled(follow(&life, &mut failures)).await {
         if let Err(error) = ended {
+            if error.code() == Code::OutOfRange {
+                start_over(&life).await;
+            }
             tracing::warn!(%error, failures, "stopped hearing from the payment service");
         }
         let pause = tokio::time::sleep(backoff::pause(failures, &ids::fresh()));
@@ -34,6 +37,18 @@ pub(crate) async fn run(life: Life, shutdown: Shutdown) {
         if shutdown.run_until_cancelled(pause).await.is_none() {
             return;
         }
+    }
+}
+
+/// Forgets how far events were heard: the payment service never told of as many, so its database was replaced or
+/// restored. Hearing an event again changes nothing.
+async fn start_over(life: &Life) {
+    let forget = |write: &Transaction<'_>| {
+        Ok(write.execute("DELETE FROM followed WHERE source = ?1", [SOURCE])?)
+    };
+    match life.store.write(forget).await {
+        Ok(_) => tracing::error!("the payment service lost events; hearing all it has again"),
+        Err(error) => tracing::warn!(%error, "could not start over"),
     }
 }
 
@@ -78,7 +93,7 @@ async fn hear(life: &Life, event: PaymentEvent) -> Result<(), Failure> {
         })
         .await?;
     if settle {
-        sweep::wake(life);
+        life.settle_soon();
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! | `service` | `OrderService`: who may see which order |
 //! | `check` | what a new order must look like |
 //! | `create`, `cancel`, `watch` | the requests that take more than one step |
+//! | `late` | how long those work, and what they answer when that was too short |
 //! | `life` | the saga: which step follows which, what each does, what becomes certain by it |
 //! | `sweep` | finishes what requests left unfinished, at start and ever after |
 //! | `follow` | hears from the payment service what became of intents |
@@ -16,6 +17,7 @@ mod cancel;
 mod check;
 mod create;
 mod follow;
+mod late;
 mod life;
 mod orders;
 mod peers;
@@ -25,6 +27,7 @@ mod watch;
 
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
+use jiff::SignedDuration;
 use proto::order::v1::order_service_server::OrderServiceServer;
 use service_kit::{
     About, Boot, BootError, Events, Site, Store, events, idempotency, store::Migration,
@@ -42,6 +45,9 @@ pub const ABOUT: About = About {
     database: ".shop/order.db",
     probe: "order.v1.OrderService",
 };
+
+/// How long changes of orders are told again to who missed them.
+const RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
 const MIGRATIONS: &[Migration] = &[|write, _| {
     write.execute_batch(events::TABLE)?;
@@ -78,18 +84,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Opens the database, and says what is to be served. The services it needs may start later.
 pub async fn start(boot: Boot<Args>) -> Result<Site, BootError> {
     let Boot { args, database, clock, shutdown } = boot;
-    let store = Store::open(&database, MIGRATIONS, &clock).await?;
+    let store = Store::open(ABOUT.name, &database, MIGRATIONS, &clock).await?;
     let events = Events::watch(&store, &shutdown);
     let life = Life {
         store: store.clone(),
         clock: clock.clone(),
         product: Peer::at(&args.product),
         payment: Peer::at(&args.payment),
-        due: Arc::new(Notify::new()),
+        settle: Arc::new(Notify::new()),
     };
+    let purge = events::purge(store.clone(), clock.clone(), RETENTION, shutdown.clone());
     Ok(Site::new()
         .grpc(OrderServiceServer::new(service::Orders { life: life.clone(), events }))
         .task("sweep", sweep::run(life.clone(), shutdown.clone()))
         .task("follow", follow::run(life, shutdown.clone()))
+        .task("purge events", purge)
         .task("purge", idempotency::purge(store, clock, shutdown)))
 }

@@ -19,12 +19,16 @@ use tonic::{
 };
 use tonic_types::StatusExt as _;
 
+use crate::life::Refusal;
+
 /// How long one call may take, also when its caller would wait longer.
 const ONE_CALL: Duration = Duration::from_secs(2);
 const CONNECT: Duration = Duration::from_secs(1);
 /// A peer that is silent for so long is asked whether it is still there; streams have no deadline.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 const LONGEST_REASON: usize = 64;
+/// Bytes of the ids that are passed on; an answer's details travel in a header of limited size.
+const LONGEST_IDS: usize = 2000;
 
 /// Where a service is: one address, or several separated by commas.
 #[derive(Clone, Debug)]
@@ -103,10 +107,14 @@ pub(crate) fn is_refusal(status: &Status) -> bool {
     )
 }
 
-/// The reason of an answer's `google.rpc.ErrorInfo`, if it is one to write down.
-pub(crate) fn reason(status: &Status) -> Option<String> {
-    let reason = status.get_error_details().error_info()?.reason.clone();
-    Some(reason).filter(|reason| !reason.is_empty() && reason.len() <= LONGEST_REASON)
+/// What an answer's `google.rpc.ErrorInfo` says, if it is something to write down.
+pub(crate) fn refusal(status: &Status) -> Option<Refusal> {
+    let details = status.get_error_details();
+    let info = details.error_info()?;
+    let fits = |text: &String, most| !text.is_empty() && text.len() <= most;
+    let reason = Some(info.reason.clone()).filter(|reason| fits(reason, LONGEST_REASON))?;
+    let short = info.metadata.get("product_ids").or_else(|| info.metadata.get("productIds"));
+    Some(Refusal { reason, short: short.filter(|ids| fits(ids, LONGEST_IDS)).cloned() })
 }
 
 #[cfg(test)]

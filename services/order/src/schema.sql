@@ -8,9 +8,12 @@ CREATE TABLE orders (
     payment_id    TEXT UNIQUE,
     -- Why it is being cancelled (step VOID) or was (status CANCELLED).
     cancel_reason TEXT CHECK (cancel_reason <> ''),
+    -- Of which products there were too few, as the product service names them.
+    short         TEXT CHECK (short <> ''),
     create_time   INTEGER NOT NULL,
     update_time   INTEGER NOT NULL,
-    -- How often the present step was tried by the sweeper, and when it tries again.
+    -- How often the present step was tried by the sweeper, and when it tries again; while the order waits for
+    -- payment, when it looks what became of it.
     tries         INTEGER NOT NULL DEFAULT 0,
     next_try_time INTEGER NOT NULL,
     CHECK (CASE status
@@ -24,7 +27,7 @@ CREATE TABLE orders (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX orders_of_a_user ON orders (user_id, id);
-CREATE INDEX unfinished_orders ON orders (next_try_time) WHERE step NOT IN ('WAIT', 'DONE');
+CREATE INDEX unfinished_orders ON orders (step, next_try_time) WHERE step <> 'DONE';
 
 CREATE TRIGGER an_end_is_an_end BEFORE UPDATE OF status ON orders
 WHEN OLD.status IN ('CONFIRMED', 'CANCELLED') AND NEW.status <> OLD.status

@@ -6,7 +6,9 @@ use proto::order::v1::{
     CancelOrderRequest, CreateOrderRequest, GetOrderRequest, ListOrdersRequest, ListOrdersResponse,
     Order, WatchOrderRequest, order_service_server::OrderService,
 };
-use service_kit::{Caller, Events, Page, Violations, errors::not_found};
+use service_kit::{
+    Caller, Events, Page, Violations, caller::LONGEST_PRINCIPAL_ID, errors::not_found,
+};
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{cancel, create, life::Life, orders, watch};
@@ -49,7 +51,7 @@ impl OrderService for Orders {
         let caller = Caller::of(&request);
         let ListOrdersRequest { user_id, page_size, page_token } = request.into_inner();
         let mut violations = Violations::new();
-        violations.text("user_id", &user_id, 1, 100);
+        violations.text("user_id", &user_id, 1, LONGEST_PRINCIPAL_ID);
         violations.check()?;
         if !caller.may_act_for(&user_id) {
             return Err(not_found("user", &user_id));

@@ -30,7 +30,7 @@ pub(crate) async fn watch(
         return Err(Violations::one("after_sequence", "must not be negative"));
     }
     let asked = id.clone();
-    let (order, latest) = life
+    let Seen { order, told, latest } = life
         .store
         .read(move |db| seen(db, &asked))
         .await?
@@ -40,10 +40,11 @@ pub(crate) async fn watch(
     }
     let ended = is_end(order.status);
     let snapshot = WatchOrderResponse { sequence: latest, order: Some(Order::from(&order)) };
-    let first = stream::iter(after_sequence.is_none().then_some(Ok(snapshot)));
-    // A sequence from the future would wait for ever.
-    let after = after_sequence.unwrap_or(latest).min(latest);
-    if ended && after == latest {
+    // Whose changes are too old to be told again sees the order as it is, wherever they were.
+    let after = after_sequence.filter(|_| told.is_some());
+    let first = stream::iter(after.is_none().then_some(Ok(snapshot)));
+    let after = after.unwrap_or(latest);
+    if ended && (told.unwrap_or(0)..=latest).contains(&after) {
         return Ok(Response::new(Box::pin(first)));
     }
     let changes = events.follow(events::Follow { topic: TOPIC, subject: Some(id), after });
@@ -51,12 +52,20 @@ pub(crate) async fn watch(
     Ok(Response::new(Box::pin(first.chain(changes))))
 }
 
-/// The order and the sequence of its latest change, of one moment.
-fn seen(connection: &Connection, id: &str) -> Result<Option<(Record, i64)>, Failure> {
+/// What is known of one moment.
+struct Seen {
+    order: Record,
+    /// The sequence of the order's latest change; none when that is too old to be told again.
+    told: Option<i64>,
+    /// The sequence of the latest change of any order.
+    latest: i64,
+}
+
+fn seen(connection: &Connection, id: &str) -> Result<Option<Seen>, Failure> {
     let Some(order) = orders::find(connection, id)? else { return Ok(None) };
-    let sql = "SELECT coalesce(max(sequence), 0) FROM events WHERE topic = ?1 AND subject = ?2";
-    let latest = connection.prepare_cached(sql)?.query_row((TOPIC, id), |row| row.get(0))?;
-    Ok(Some((order, latest)))
+    let sql = "SELECT max(sequence) FROM events WHERE topic = ?1 AND subject = ?2";
+    let told = connection.prepare_cached(sql)?.query_row((TOPIC, id), |row| row.get(0))?;
+    Ok(Some(Seen { order, told, latest: events::latest(connection)? }))
 }
 
 /// The same changes, but no waiting for another after the last.

@@ -1,4 +1,7 @@
 //! What happened to intents, told to whoever follows: one event for each change, in the transaction of the change.
+//!
+//! Events are kept for ever: a follower that was away for long, or begins again with nothing, hears all of them. There
+//! are two for an order, and nobody here knows how far each follower has come.
 
 use std::pin::Pin;
 

@@ -8,8 +8,9 @@
 //! | `sweep` | ends intents whose time is over |
 //! | `intents` | the rows of `intents`: capture, void and expiry exclude each other |
 //! | `payments` | the rows of `payments` and of the `ledger` |
-//! | `method` | the methods of the mock bank |
+//! | `method`, `bank` | the mock bank: its methods, and its counter for slow ones |
 
+mod bank;
 mod events;
 mod intents;
 mod method;
@@ -18,7 +19,7 @@ mod paying;
 mod payments;
 mod sweep;
 
-use std::{ffi::OsString, process::ExitCode, sync::Arc, time::Duration};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use jiff::SignedDuration;
 use proto::payment::v1::{
@@ -27,7 +28,6 @@ use proto::payment::v1::{
     payment_service_server::PaymentServiceServer,
 };
 use service_kit::{About, Boot, BootError, Events, Site, Store, idempotency, store::Migration};
-use tokio::sync::Semaphore;
 
 /// What the service says of itself.
 pub const ABOUT: About = About {
@@ -59,11 +59,14 @@ pub struct Args {
     /// How long the mock bank takes for `tok_slow`; not on the command line.
     #[arg(skip = SLOWNESS)]
     pub slowness: Duration,
+    /// How many of those it takes at once; not on the command line.
+    #[arg(skip = SLOW_AT_ONCE)]
+    pub places: usize,
 }
 
 impl Default for Args {
     fn default() -> Self {
-        Self { intent_ttl: SignedDuration::from_mins(15), slowness: SLOWNESS }
+        Self { intent_ttl: SignedDuration::from_mins(15), slowness: SLOWNESS, places: SLOW_AT_ONCE }
     }
 }
 
@@ -75,13 +78,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Opens the database, and says what is to be served.
 pub async fn start(boot: Boot<Args>) -> Result<Site, BootError> {
     let Boot { args, database, clock, shutdown } = boot;
-    let store = Store::open(&database, MIGRATIONS, &clock).await?;
+    let store = Store::open(ABOUT.name, &database, MIGRATIONS, &clock).await?;
     let events = Events::watch(&store, &shutdown);
     let paying = paying::Paying {
         store: store.clone(),
         clock: clock.clone(),
         slowness: args.slowness,
-        counter: Arc::new(Semaphore::new(SLOW_AT_ONCE)),
+        bank: bank::Bank::with_places(args.places),
     };
     let opening =
         opening::Opening { store: store.clone(), clock: clock.clone(), lifetime: args.intent_ttl };

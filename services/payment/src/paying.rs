@@ -1,7 +1,5 @@
 //! `payment.v1.PaymentService`: takes money for an order once, and gives it back once.
 
-use std::sync::Arc;
-
 use proto::payment::v1::{
     CreatePaymentRequest, GetPaymentRequest, IntentStatus, Payment, PaymentStatus,
     RefundPaymentRequest, payment_service_server::PaymentService,
@@ -13,12 +11,14 @@ use service_kit::{
     idempotency::{self, Begin, Claim},
     ids,
 };
-use tokio::{sync::Semaphore, time::Duration};
+use tokio::time::Duration;
 use tonic::{Code, Request, Response, Status, async_trait};
 use tracing::Instrument as _;
 
-use crate::{intents, method::Method, payments};
+use crate::{bank::Bank, intents, method::Method, payments};
 
+/// Characters of the id of an order or of a payment.
+pub(crate) const LONGEST_ID: usize = 100;
 const CREATE: &str = "payment.v1.PaymentService/CreatePayment";
 
 #[derive(Clone, Debug)]
@@ -27,8 +27,7 @@ pub(crate) struct Paying {
     pub(crate) clock: Clock,
     /// How long the bank takes for a slow method.
     pub(crate) slowness: Duration,
-    /// How many slow payments the bank takes at once.
-    pub(crate) counter: Arc<Semaphore>,
+    pub(crate) bank: Bank,
 }
 
 /// A try to pay, after everything about it that needs no database was checked.
@@ -52,13 +51,8 @@ impl PaymentService for Paying {
         let attempt = check(message, caller.require_id()?)?;
         if attempt.method == Method::Slow {
             // The bank does not hear that the client hung up: what was begun ends, and the same key tells how.
-            let busy = |_| Status::unavailable("the bank is busy, try again");
-            let place = Arc::clone(&self.counter).try_acquire_owned().map_err(busy)?;
             let paying = self.clone();
-            let work = async move {
-                let _place = place;
-                paying.pay_slowly(key, attempt).await
-            };
+            let work = async move { paying.pay_slowly(key, attempt).await };
             let payment = tokio::spawn(work.in_current_span());
             return payment.await.unwrap_or_else(|error| {
                 tracing::error!(%error, "a slow payment ended early");
@@ -78,7 +72,7 @@ impl PaymentService for Paying {
         request: Request<GetPaymentRequest>,
     ) -> Result<Response<Payment>, Status> {
         let caller = Caller::of(&request);
-        let id = named(request.into_inner().id)?;
+        let id = named("id", request.into_inner().id)?;
         let payment = self.store.read(move |db| {
             payments::find(db, &id)?.ok_or_else(|| not_found("payment", &id).into())
         });
@@ -93,7 +87,7 @@ impl PaymentService for Paying {
         &self,
         request: Request<RefundPaymentRequest>,
     ) -> Result<Response<Payment>, Status> {
-        let id = named(request.into_inner().id)?;
+        let id = named("id", request.into_inner().id)?;
         let now = self.clock.now();
         let payment = self
             .store
@@ -110,26 +104,31 @@ impl PaymentService for Paying {
 }
 
 impl Paying {
-    /// Claims the key, waits for the bank, and only then decides: what became of the intent meanwhile counts.
+    /// Claims the key, goes to the bank if the order can be paid, and decides when it is back: what became of the
+    /// intent meanwhile counts.
     async fn pay_slowly(
         &self,
         key: idempotency::Request,
         attempt: Try,
     ) -> Result<Response<Payment>, Status> {
         let now = self.clock.now();
-        let (begun, attempt) = self
-            .store
-            .write(move |write| {
-                let begun = idempotency::begin(write, &key, now)?;
-                if matches!(begun, Begin::Work(_)) {
-                    payable(write, &attempt)?;
-                }
-                Ok((begun, attempt))
-            })
-            .await?;
-        let claim = match begun {
-            Begin::Replay(outcome) => return outcome.replay(),
-            Begin::Work(claim) => claim,
+        let bank = self.bank.clone();
+        let begun = self.store.write(move |write| {
+            let claim = match idempotency::begin(write, &key, now)? {
+                Begin::Replay(outcome) => return Ok(Err(outcome.replay())),
+                Begin::Work(claim) => claim,
+            };
+            if let Some(refusal) = refusal(&payable(write, &attempt)?, now) {
+                claim.finish::<Payment>(write, Err(&refusal))?;
+                return Ok(Err(Err(refusal)));
+            }
+            // Without a place nothing was tried, and the key stays unused.
+            let place = bank.admit(&attempt.order_id)?;
+            Ok(Ok((claim, attempt, place)))
+        });
+        let (claim, attempt, _place) = match begun.await? {
+            Ok(work) => work,
+            Err(answer) => return answer,
         };
         let _lease = claim.hold(&self.store, &self.clock);
         tokio::time::sleep(self.slowness).await;
@@ -158,6 +157,9 @@ fn decide(
     now: Timestamp,
 ) -> Result<Result<Payment, Status>, Failure> {
     let intent = payable(write, attempt)?;
+    if let Some(refusal) = refusal(&intent, now) {
+        return Ok(Err(refusal));
+    }
     let amount = intent.amount.ok_or_else(|| not_found("order to pay", &attempt.order_id))?;
     let mut payment = payments::Record {
         id: ids::fresh(),
@@ -169,12 +171,6 @@ fn decide(
         create_time: now.as_microsecond(),
         update_time: now.as_microsecond(),
     };
-    match intent.status {
-        IntentStatus::Captured => return Ok(Err(already_paid())),
-        IntentStatus::Open if intent.expire_time > now.as_microsecond() => {}
-        // Closed, or about to be by the sweep.
-        _ => return Ok(Err(closed())),
-    }
     if attempt.method == Method::Declined {
         payments::insert(write, &payment)?;
         let message = "the card was declined; the order can be paid with another method and a new idempotency key";
@@ -200,8 +196,17 @@ fn payable(write: &Transaction<'_>, attempt: &Try) -> Result<intents::Record, Fa
     theirs.ok_or_else(|| not_found("order to pay", &attempt.order_id).into())
 }
 
-fn already_paid() -> Status {
-    reason(Code::FailedPrecondition, "the order is paid already", "ALREADY_PAID", [])
+/// Why the intent can't be paid; none when it can.
+fn refusal(intent: &intents::Record, now: Timestamp) -> Option<Status> {
+    match intent.status {
+        IntentStatus::Captured => {
+            let message = "the order is paid already";
+            Some(reason(Code::FailedPrecondition, message, "ALREADY_PAID", []))
+        }
+        IntentStatus::Open if intent.expire_time > now.as_microsecond() => None,
+        // Closed, or about to be by the sweep.
+        _ => Some(closed()),
+    }
 }
 
 fn closed() -> Status {
@@ -210,7 +215,7 @@ fn closed() -> Status {
 
 fn check(message: CreatePaymentRequest, user_id: &str) -> Result<Try, Status> {
     let mut violations = Violations::new();
-    violations.text("order_id", &message.order_id, 1, 100);
+    violations.text("order_id", &message.order_id, 1, LONGEST_ID);
     violations.required("method", !message.method.is_empty());
     let method = Method::of(&message.method);
     if method.is_none() && !message.method.is_empty() {
@@ -226,10 +231,10 @@ fn check(message: CreatePaymentRequest, user_id: &str) -> Result<Try, Status> {
     })
 }
 
-/// The id of the payment that a request names.
-fn named(id: String) -> Result<String, Status> {
+/// The id in `field` of a request, by which it names what it is about.
+pub(crate) fn named(field: &str, id: String) -> Result<String, Status> {
     let mut violations = Violations::new();
-    violations.text("id", &id, 1, 100);
+    violations.text(field, &id, 1, LONGEST_ID);
     violations.check()?;
     Ok(id)
 }

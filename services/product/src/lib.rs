@@ -43,7 +43,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Opens the database, seeds it when it is new, and answers what is to be served.
 pub async fn start(boot: Boot<()>) -> Result<Site, BootError> {
-    let store = Store::open(&boot.database, schema::MIGRATIONS, &boot.clock).await?;
+    let store = Store::open(ABOUT.name, &boot.database, schema::MIGRATIONS, &boot.clock).await?;
     let events = Events::watch(&store, &boot.shutdown);
     let purge = events::purge(store.clone(), boot.clock.clone(), RETENTION, boot.shutdown);
     let public = public::Products { store: store.clone(), events, clock: boot.clock.clone() };

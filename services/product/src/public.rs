@@ -192,12 +192,9 @@ fn text(product: Product, sets: impl Fn(&str) -> bool, violations: &mut Violatio
         text.name = Some(product.name);
     }
     if sets("description") {
-        if product.description.chars().count() > LONGEST_DESCRIPTION {
-            violations.add(
-                "product.description",
-                format!("must have at most {LONGEST_DESCRIPTION} characters"),
-            );
-        }
+        // Of all texts the only one that may have several lines.
+        let line = product.description.replace('\n', " ");
+        violations.text("product.description", &line, 0, LONGEST_DESCRIPTION);
         text.description = Some(product.description);
     }
     if sets("price") {

@@ -1,6 +1,7 @@
 //! The keys that sign tokens: made once per database, rotated by command, published as a JWK set (RFC 7517).
 //!
-//! All replicas read them from the database with each login and each fetch of the set, so a rotation needs no restart.
+//! All replicas read them from the database with each login and each fetch of the set, so a rotation needs no restart. A
+//! new key is published first and signs later, so that no token is signed with a key that nobody has seen.
 
 use aws_lc_rs::{
     rand::SystemRandom,
@@ -26,7 +27,10 @@ use crate::token;
 const PATH: &str = "/.well-known/jwks.json";
 /// How long others may keep the set.
 const CACHE: &str = "public, max-age=60";
-/// A login that read the old key just before the rotation signs just after it.
+/// How long a new key is published before it signs. A gateway fetches the set again when it meets a key that it doesn't
+/// know, but at most every 30 seconds, and others may keep the set for a minute: after that everybody can know the key.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
+/// A login that read the old key just before the new one took over signs just after it.
 const SLACK: SignedDuration = SignedDuration::from_mins(1);
 /// Both coordinates of a point of P-256, after the byte that says "uncompressed" (SEC 1, 2.3.3).
 const COORDINATE: usize = 32;
@@ -55,12 +59,13 @@ struct Jwk {
     y: String,
 }
 
-/// The key that signs now.
-pub(crate) fn current(db: &Connection) -> Result<SigningKey, Failure> {
-    let sql = "SELECT kid, private_key FROM signing_keys ORDER BY sequence DESC LIMIT 1";
-    let key = db
-        .prepare_cached(sql)?
-        .query_row([], |row| Ok(SigningKey { kid: row.get(0)?, private_key: row.get(1)? }));
+/// The key that signs now: the newest of those that everybody can know, or else the oldest, which is known best.
+pub(crate) fn current(db: &Connection, now: Timestamp) -> Result<SigningKey, Failure> {
+    let sql = "SELECT kid, private_key FROM signing_keys
+               ORDER BY create_time <= ?1 DESC, iif(create_time <= ?1, -sequence, sequence) LIMIT 1";
+    let key = db.prepare_cached(sql)?.query_row([later(now, -AHEAD).as_microsecond()], |row| {
+        Ok(SigningKey { kid: row.get(0)?, private_key: row.get(1)? })
+    });
     Ok(key?)
 }
 
@@ -70,7 +75,7 @@ pub(crate) fn ensure(transaction: &Transaction<'_>, now: Timestamp) -> Result<()
     if transaction.prepare_cached(sql)?.exists([])? { Ok(()) } else { rotate(transaction, now) }
 }
 
-/// Makes a new key, and deletes those whose tokens have all expired.
+/// Makes a new key, which is published at once and signs [later](AHEAD), and deletes those whose tokens have all expired.
 pub(crate) fn rotate(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Failure> {
     let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
     let pair = pair.map_err(|_| Status::internal("the system has no randomness"))?;
@@ -110,12 +115,14 @@ async fn publish(State((store, clock)): State<(Store, Clock)>) -> Response {
     }
 }
 
-/// The keys whose tokens may still be valid, with their sequence: the latest, and each that signed until so lately.
+/// The keys whose tokens may still be valid, with their sequence: the latest, and each that signed so lately. A key signs
+/// until the next one takes over.
 fn alive(db: &Connection, now: Timestamp) -> Result<Vec<(i64, SigningKey)>, Failure> {
     let sql = "SELECT sequence, kid, private_key FROM (
                    SELECT *, lead(create_time) OVER (ORDER BY sequence) AS end_time FROM signing_keys
                ) WHERE end_time IS NULL OR end_time > ?1 ORDER BY sequence DESC";
-    let since = later(later(now, -token::LIFE), -SLACK).as_microsecond();
+    let since = [token::LIFE, AHEAD, SLACK].into_iter().fold(now, |time, span| later(time, -span));
+    let since = since.as_microsecond();
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map([since], |row| {
         Ok((row.get(0)?, SigningKey { kid: row.get(1)?, private_key: row.get(2)? }))

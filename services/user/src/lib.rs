@@ -43,9 +43,9 @@ pub const ABOUT: About = About {
 /// Its own arguments.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Args {
-    /// Make a new signing key and exit. Running replicas sign with it from their next login on; the keys before it
-    /// stay published until the tokens they signed have expired.
-    #[arg(long)]
+    /// Make a new signing key and exit. Running replicas publish it at once and sign with it a minute later; the keys
+    /// before it stay published until the tokens they signed have expired.
+    #[arg(long, conflicts_with = "probe")]
     pub rotate_key: bool,
 }
 
@@ -71,15 +71,20 @@ pub async fn start(boot: Boot<Args>) -> Result<Site, BootError> {
 }
 
 async fn rotate_key(options: Options<Args>) -> Result<(), BootError> {
-    let clock = Clock::system();
-    let store = open(&options.database, &clock).await?;
+    let (database, clock) = (options.database, Clock::system());
+    // A key in a new database by mistake would be nobody's.
+    if !database.exists() {
+        let message = format!("there is no database {}", database.display());
+        return Err(BootError::Other(message, None));
+    }
+    let store = open(&database, &clock).await?;
     let now = clock.now();
     store.write(move |tx| keys::rotate(tx, now)).await.map_err(unusable)
 }
 
 /// The database, with a key to sign with.
 async fn open(path: &std::path::Path, clock: &Clock) -> Result<Store, BootError> {
-    let store = Store::open(path, schema::MIGRATIONS, clock).await?;
+    let store = Store::open(ABOUT.name, path, schema::MIGRATIONS, clock).await?;
     let now = clock.now();
     store.write(move |tx| keys::ensure(tx, now)).await.map_err(unusable)?;
     Ok(store)

@@ -42,8 +42,9 @@ impl AuthService for Auth {
             .filter(|_| fits)
             .ok_or_else(|| Status::unauthenticated("wrong email or password"))?;
 
-        let key = self.store.read(keys::current).await?;
-        let signed = token::sign(&key, &account.id, &account.roles, self.clock.now());
+        let now = self.clock.now();
+        let key = self.store.read(move |db| keys::current(db, now)).await?;
+        let signed = token::sign(&key, &account.id, &account.roles, now);
         let (access_token, expires_at) = signed.map_err(|error| {
             tracing::error!(%error, "could not sign a token");
             Status::internal("internal error")

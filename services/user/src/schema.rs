@@ -7,7 +7,7 @@ use service_kit::{Timestamp, store::Migration};
 pub(crate) const MIGRATIONS: &[Migration] = &[first];
 
 /// `users.position` is the order of the list; `roles` are separated by commas; `password_hash` is a PHC string.
-/// The latest row of `signing_keys` signs; `private_key` is PKCS#8.
+/// The latest row of `signing_keys` that is a minute old signs; `private_key` is PKCS#8.
 const TABLES: &str = "
     CREATE TABLE users (
         position      INTEGER PRIMARY KEY AUTOINCREMENT,

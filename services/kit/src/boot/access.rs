@@ -1,4 +1,5 @@
-//! What wraps every call: its request id, its deadline, its one line in the log, and a net under its panics.
+//! What wraps every call: its request id, its deadline, the length of its messages, its one line in the log, and a net
+//! under its panics.
 
 use std::{
     convert::Infallible,
@@ -16,6 +17,7 @@ use tonic::{Code, Status, body::Body, service::Routes};
 use tower_service::Service;
 use tracing::Instrument as _;
 
+use super::message_size::Bounded;
 use crate::{caller, ids};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,6 +26,9 @@ const LONGEST_RPC: Duration = Duration::from_secs(30);
 /// tonic has a timer of its own on `grpc-timeout`, whose answer is CANCELLED. Ours is a little earlier and says
 /// `DEADLINE_EXCEEDED`.
 const AHEAD: Duration = Duration::from_millis(5);
+
+/// Bytes of a field of the log.
+const LONGEST_FIELD: usize = 128;
 
 /// Wraps the routes of a service.
 #[derive(Clone, Debug)]
@@ -44,6 +49,7 @@ impl Service<Request<Body>> for Access {
         let line = Line::of(&mut request);
         let span = tracing::info_span!("rpc", request_id = line.request_id);
         let limit = time_limit(request.headers());
+        let request = if is_grpc(request.headers()) { request.map(Bounded::body) } else { request };
         let work = AssertUnwindSafe(self.0.call(request)).catch_unwind();
         Box::pin(
             async move {
@@ -59,10 +65,14 @@ impl Service<Request<Body>> for Access {
     }
 }
 
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(http::header::CONTENT_TYPE);
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
 fn time_limit(headers: &HeaderMap) -> Duration {
-    let asked =
-        headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(caller::timeout);
-    asked.map_or(LONGEST_RPC, |asked| asked.saturating_sub(AHEAD).min(LONGEST_RPC))
+    caller::time_left(headers)
+        .map_or(LONGEST_RPC, |asked| asked.saturating_sub(AHEAD).min(LONGEST_RPC))
 }
 
 /// The access log's line about one call. It is written when the call has ended, however it ended.
@@ -76,29 +86,22 @@ struct Line {
 }
 
 impl Line {
-    /// Gives a request without an id its own, so that the line and the handler agree on it.
+    /// Gives a request without a proper id its own, so that the line and the handler agree on it.
     fn of(request: &mut Request<Body>) -> Self {
-        let text = |name: &str| {
-            let value = request.headers().get(name).and_then(|value| value.to_str().ok());
-            value.unwrap_or_default().to_owned()
-        };
-        let (mut request_id, principal) = (text(REQUEST_ID.as_str()), text("x-principal-id"));
-        if request_id.is_empty() {
-            request_id = ids::fresh();
-            if let Ok(value) = HeaderValue::from_str(&request_id) {
+        let request_id = caller::request_id(request.headers()).unwrap_or_else(|| {
+            let fresh = ids::fresh();
+            if let Ok(value) = HeaderValue::from_str(&fresh) {
                 request.headers_mut().insert(REQUEST_ID, value);
             }
-        }
-        let rpc = request.uri().path().trim_start_matches('/').to_owned();
-        Self { request_id, principal, rpc, begin: Instant::now(), code: None }
+            fresh
+        });
+        let principal = caller::principal(request.headers()).unwrap_or_default();
+        let rpc = cut(request.uri().path().trim_start_matches('/'));
+        Self { request_id: cut(&request_id), principal, rpc, begin: Instant::now(), code: None }
     }
 
     fn watch(mut self, response: Response<Body>) -> Response<Body> {
-        let is_grpc = response
-            .headers()
-            .get(http::header::CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
-        self.code = if is_grpc {
+        self.code = if is_grpc(response.headers()) {
             code(response.headers())
         } else {
             Some(response.status().as_u16().to_string())
@@ -151,6 +154,11 @@ impl http_body::Body for Watched {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+/// What a client made up is not logged at any length.
+fn cut(text: &str) -> String {
+    text.get(..text.floor_char_boundary(LONGEST_FIELD)).unwrap_or_default().to_owned()
 }
 
 fn code(headers: &HeaderMap) -> Option<String> {

@@ -1,4 +1,4 @@
-//! What comes in: a bounded number of connections, each of which must say something soon.
+//! What comes in: a bounded number of connections, each of which must say soon what it speaks.
 
 use std::{
     io,
@@ -19,8 +19,11 @@ use tonic::transport::server::Connected;
 
 /// The next client waits in the listener's backlog.
 const MOST_CONNECTIONS: usize = 1024;
-/// hyper has no limit of its own before it knows which protocol a client speaks.
-const FIRST_BYTE: Duration = Duration::from_secs(10);
+/// hyper has no limit of its own before it knows which protocol a client speaks, so a few bytes would hold a place for
+/// ever. Afterwards the protocol's own timers take over: keepalive pings, or the time for an HTTP/1 head.
+const FIRST_BYTES: Duration = Duration::from_secs(10);
+/// What an HTTP/2 connection begins with (RFC 9113, section 3.4). Whatever differs from it is HTTP/1, or refused.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// When the process is out of file descriptors, accepting fails at once, again and again.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -47,16 +50,24 @@ pub(super) fn connections(listener: TcpListener) -> impl Stream<Item = io::Resul
 /// A connection that has a place among those that are allowed.
 pub(super) struct Connection {
     stream: TcpStream,
-    /// None once the first byte has come.
-    silence: Option<Pin<Box<Sleep>>>,
+    /// None once it is known what the client speaks.
+    greeting: Option<Greeting>,
     _place: OwnedSemaphorePermit,
+}
+
+/// The wait for the first bytes.
+struct Greeting {
+    deadline: Pin<Box<Sleep>>,
+    /// Bytes of the preface that have come.
+    seen: usize,
 }
 
 impl Connection {
     fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
         // Small answers must not wait for the client's acknowledgement; without the option they are only slower.
         let _ = stream.set_nodelay(true);
-        Self { stream, silence: Some(Box::pin(tokio::time::sleep(FIRST_BYTE))), _place: place }
+        let deadline = Box::pin(tokio::time::sleep(FIRST_BYTES));
+        Self { stream, greeting: Some(Greeting { deadline, seen: 0 }), _place: place }
     }
 }
 
@@ -66,14 +77,24 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if read.is_ready() {
-            self.silence = None;
-        } else if let Some(silence) = &mut self.silence {
-            ready!(silence.as_mut().poll(cx));
+        let this = &mut *self;
+        let Some(greeting) = &mut this.greeting else {
+            return Pin::new(&mut this.stream).poll_read(cx, buffer);
+        };
+        if greeting.deadline.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        read
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        let expected = PREFACE.get(greeting.seen..).unwrap_or_default();
+        let differs = read.iter().zip(expected).any(|(read, expected)| read != expected);
+        if differs || read.len() >= expected.len() {
+            this.greeting = None;
+        } else {
+            greeting.seen += read.len();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -137,11 +158,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_has_spoken_may_take_its_time() {
-        let (mut client, mut connection) = pair().await;
-        client.write_all(b"PRI").await.unwrap();
-        assert_eq!(connection.read(&mut [0; 8]).await.unwrap(), 3);
-        let waiting = tokio::time::timeout(FIRST_BYTE * 10, connection.read(&mut [0; 8])).await;
-        assert!(waiting.is_err(), "{waiting:?}");
+    async fn a_client_that_stops_within_the_preface_is_let_go() {
+        for first in [&b"P"[..], PREFACE.split_last().unwrap().1] {
+            let (mut client, mut connection) = pair().await;
+            client.write_all(first).await.unwrap();
+            connection.read_exact(&mut vec![0; first.len()]).await.unwrap();
+            let stalled =
+                tokio::time::timeout(FIRST_BYTES * 10, connection.read(&mut [0; 8])).await;
+            assert_eq!(stalled.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut, "{first:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_has_said_what_it_speaks_may_take_its_time() {
+        for first in [&b"G"[..], b"PRI x", PREFACE] {
+            let (mut client, mut connection) = pair().await;
+            client.write_all(first).await.unwrap();
+            connection.read_exact(&mut vec![0; first.len()]).await.unwrap();
+            let waiting =
+                tokio::time::timeout(FIRST_BYTES * 10, connection.read(&mut [0; 8])).await;
+            assert!(waiting.is_err(), "{first:?}: {waiting:?}");
+        }
     }
 }

@@ -7,18 +7,14 @@ mod access;
 mod cli;
 mod connection;
 mod logs;
+mod message_size;
 mod probe;
 mod serve;
+mod writer;
 
 use std::{
-    error::Error,
-    ffi::OsString,
-    fmt::Write as _,
-    io::{self, Write as _},
-    net::SocketAddr,
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
+    error::Error, ffi::OsString, fmt::Write as _, io, net::SocketAddr, path::PathBuf,
+    process::ExitCode, time::Duration,
 };
 
 use tokio::{net::TcpListener, runtime, signal::unix};
@@ -84,6 +80,9 @@ pub enum BootError {
     /// The server ended by itself.
     #[error("the server failed")]
     Serve(#[from] tonic::transport::Error),
+    /// A task ended that the service can't do without.
+    #[error("the task {0:?} ended, and the service with it")]
+    Task(&'static str),
     /// The system refused what a process needs: threads, signals.
     #[error("the system refused")]
     System(#[source] io::Error),
@@ -112,8 +111,10 @@ pub fn run<A>(
     if options.probe {
         return conclude(about, block_on(probe::probe(about, options.address)));
     }
-    logs::to_stderr();
-    conclude(about, block_on(live(about, options, start)))
+    let done = logs::to_stderr().map_err(BootError::System);
+    let code = conclude(about, done.and_then(|()| block_on(live(about, options, start))));
+    logs::flush();
+    code
 }
 
 /// Runs a command of a service to its end on a fresh runtime.
@@ -138,8 +139,7 @@ pub fn conclude<T>(about: &About, done: Result<T, BootError>) -> ExitCode {
         let _ = write!(line, ": {cause}");
         source = cause.source();
     }
-    // When even standard error is closed, the exit code still tells.
-    let _ = writeln!(io::stderr(), "{}", line.replace('\n', " "));
+    logs::last_word(&line.replace('\n', " "));
     ExitCode::FAILURE
 }
 

@@ -12,7 +12,7 @@ use axum::{
     Router,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
@@ -21,13 +21,21 @@ use tonic::{Status, body::Body, server::NamedService, service::Routes, transport
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower_service::Service;
 
-use super::{BootError, access::Access, connection::connections};
+use super::{
+    BootError,
+    access::{Access, is_grpc},
+    connection::connections,
+};
 use crate::Shutdown;
 
 /// How long calls in flight, and tasks, have to end.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long `NOT_SERVING` can be read before the streams that watch health are closed.
 const FAREWELL: Duration = Duration::from_millis(200);
+
+/// Bytes of one call, and of all calls of one connection, that wait to be read.
+const STREAM_WINDOW: u32 = 80 * 1024;
+const CONNECTION_WINDOW: u32 = 512 * 1024;
 
 const HEALTH: &str = "grpc.health.v1.Health";
 
@@ -73,8 +81,8 @@ impl Site {
         self
     }
 
-    /// Runs in the background while the service serves. It is expected to end when the service's
-    /// [`Shutdown`] is cancelled.
+    /// Runs in the background while the service serves, until the service's [`Shutdown`] is cancelled. Should it end
+    /// before, the service stops and fails ([`Shutdown::vital`]).
     #[must_use]
     pub fn task(
         mut self,
@@ -113,17 +121,14 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
     *router = std::mem::take(router).merge(site.http.unwrap_or_default()).fallback(unknown);
     let mut tasks = JoinSet::new();
     for (name, task) in site.tasks {
-        tasks.spawn(async move {
-            task.await;
-            tracing::debug!(name, "task ended");
-        });
+        tasks.spawn(shutdown.clone().vital(name, task));
     }
 
     let server = limited().accept_http1(with_http);
     let server = server.serve_with_incoming_shutdown(
         Access(routes.prepare()),
         connections(listener),
-        shutdown.clone().cancelled_owned(),
+        shutdown.cancelled(),
     );
     let farewell = async {
         shutdown.cancelled().await;
@@ -136,18 +141,15 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        served = drained => Ok(served?),
-        () = too_late => {
-            tracing::warn!("calls were still in flight after the drain");
-            Ok(())
-        }
+        served = drained => served?,
+        () = too_late => tracing::warn!("calls were still in flight after the drain"),
     }
+    shutdown.failed().map_or(Ok(()), |name| Err(BootError::Task(name)))
 }
 
 /// Who speaks gRPC is told so in gRPC, who speaks plain HTTP in plain HTTP.
 async fn unknown(headers: HeaderMap) -> Response {
-    let content_type = headers.get(header::CONTENT_TYPE);
-    if content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
+    if is_grpc(&headers) {
         Status::unimplemented("there is no such method").into_http()
     } else {
         StatusCode::NOT_FOUND.into_response()
@@ -162,6 +164,9 @@ fn limited() -> Server {
         .http2_max_pending_accept_reset_streams(Some(20))
         .http2_max_local_error_reset_streams(Some(1024))
         .http2_max_header_list_size(16 * 1024)
+        // A message and its prefix fit, and what nobody reads yet stays small: hyper allows a megabyte of each.
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
 }
@@ -178,7 +183,8 @@ async fn say_farewell(mut reporter: HealthReporter, names: &[&'static str]) {
     }
 }
 
-/// Reflection from the encoded set, of what is served here: a decoded set has lost `google.api.http`.
+/// Reflection from the encoded set: a decoded set has lost `google.api.http`. It lists what is served here; asked for a
+/// file or a symbol it knows the contracts of the whole shop, which come as one set.
 fn reflection(names: &[&'static str]) -> tonic_reflection::server::Builder<'static> {
     let builder = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)

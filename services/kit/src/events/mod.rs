@@ -12,7 +12,12 @@ use rusqlite::{Connection, Transaction, params};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::{Code, Status};
 
-use crate::{Clock, Failure, Shutdown, Store, Timestamp, clock::later, errors::retry_later, sweep};
+use crate::{
+    Clock, Failure, Shutdown, Store, Timestamp,
+    clock::later,
+    errors::{reason, retry_later},
+    sweep,
+};
 
 /// Goes into a service's first migration. `topic` says what kind of thing changed, `subject` which one; `payload` is an
 /// encoded message; times are microseconds since 1970.
@@ -67,7 +72,7 @@ pub fn latest(connection: &Connection) -> Result<i64, Failure> {
 }
 
 /// Deletes events older than `retention` until the service stops: a [task](crate::Site::task). Who follows from
-/// before then goes on with the oldest that is left.
+/// before then is refused: what they missed is not told any more.
 pub async fn purge(store: Store, clock: Clock, retention: SignedDuration, shutdown: Shutdown) {
     sweep::every(PURGE_EVERY, &shutdown, || {
         let (store, before) = (store.clone(), later(clock.now(), -retention));
@@ -87,7 +92,7 @@ pub struct Follow {
     pub topic: &'static str,
     /// Of this subject only; none for all.
     pub subject: Option<String>,
-    /// After this sequence.
+    /// After this sequence of the service, whatever that event was about.
     pub after: i64,
 }
 
@@ -104,19 +109,23 @@ impl Events {
     /// Starts to watch the table, with one task for all followers, until the service stops.
     pub fn watch(store: &Store, shutdown: &Shutdown) -> Self {
         let (sender, latest) = watch::channel(0);
-        tokio::spawn(poll(store.clone(), sender, shutdown.clone()));
+        let poll = poll(store.clone(), sender, shutdown.clone());
+        tokio::spawn(shutdown.clone().vital("events", poll));
         let places = Arc::new(Semaphore::new(MOST_FOLLOWERS));
         Self { store: store.clone(), latest, places, shutdown: shutdown.clone() }
     }
 
     /// The events asked for, in order, and then each new one. Ends with UNAVAILABLE when the service stops or has too
-    /// many followers, or with what the database said.
+    /// many followers, or with what the database said; and with `OUT_OF_RANGE` when the follower would wait for what
+    /// may never come (`SEQUENCE_NOT_REACHED`: `after` is later than the latest event of the service) or miss what was
+    /// deleted (`SEQUENCE_EXPIRED`: the event that came next is older than the retention).
     pub fn follow(
         &self,
         what: Follow,
     ) -> impl Stream<Item = Result<Event, Status>> + Send + 'static + use<> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok();
-        let follower = Follower { events: self.clone(), what, ready: VecDeque::new(), place };
+        let ready = VecDeque::new();
+        let follower = Follower { events: self.clone(), what, ready, place };
         stream::unfold(Some(follower), |follower| async {
             let mut follower = follower?;
             match follower.next().await {
@@ -129,6 +138,7 @@ impl Events {
 
 struct Follower {
     events: Events,
+    /// What is still to be read; `after` is how far the table was read, also where nothing was found.
     what: Follow,
     ready: VecDeque<Event>,
     place: Option<OwnedSemaphorePermit>,
@@ -148,11 +158,11 @@ impl Follower {
                 return Err(stopping());
             }
             if let Some(event) = self.ready.pop_front() {
-                self.what.after = event.sequence;
                 return Ok(event);
             }
             let what = self.what.clone();
-            self.ready = self.events.store.read(move |db| Ok(batch(db, &what)?)).await?.into();
+            let read = self.events.store.read(move |db| batch(db, &what)).await?;
+            (self.ready, self.what.after) = (read.events.into(), read.until);
             if self.ready.is_empty() {
                 let changed =
                     self.events.shutdown.run_until_cancelled(self.events.latest.changed()).await;
@@ -162,7 +172,38 @@ impl Follower {
     }
 }
 
-fn batch(connection: &Connection, what: &Follow) -> rusqlite::Result<Vec<Event>> {
+/// What was read of the table, and how far.
+struct Batch {
+    events: Vec<Event>,
+    until: i64,
+}
+
+fn batch(connection: &Connection, what: &Follow) -> Result<Batch, Failure> {
+    let latest = latest(connection)?;
+    check(connection, what.after, latest)?;
+    let events = find(connection, what)?;
+    let is_full = i64::try_from(events.len()).is_ok_and(|found| found == BATCH);
+    let until = events.last().filter(|_| is_full).map_or(latest, |event| event.sequence);
+    Ok(Batch { events, until })
+}
+
+/// Whether all that came after a sequence is still there.
+fn check(connection: &Connection, after: i64, latest: i64) -> Result<(), Failure> {
+    let sql = "SELECT coalesce(min(sequence), 1) FROM events";
+    let oldest: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    let (message, why) = if after > latest {
+        ("there is no such sequence yet", "SEQUENCE_NOT_REACHED")
+    } else if after < oldest - 1 {
+        ("what came after this sequence is not kept any more", "SEQUENCE_EXPIRED")
+    } else {
+        return Ok(());
+    };
+    let message = format!("{message}: read the present state and follow from there");
+    let metadata = [("oldest", oldest.to_string()), ("latest", latest.to_string())];
+    Err(reason(Code::OutOfRange, message, why, metadata).into())
+}
+
+fn find(connection: &Connection, what: &Follow) -> rusqlite::Result<Vec<Event>> {
     let sql = match what.subject {
         Some(_) => {
             "SELECT sequence, subject, payload FROM events

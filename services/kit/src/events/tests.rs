@@ -3,6 +3,7 @@ use std::pin::pin;
 use futures_util::StreamExt as _;
 use proto::product::v1::Product;
 use tempfile::TempDir;
+use tonic_types::StatusExt as _;
 
 use super::*;
 
@@ -11,7 +12,7 @@ fn tables(transaction: &Transaction<'_>, _: Timestamp) -> rusqlite::Result<()> {
 }
 
 async fn replica(folder: &TempDir) -> Store {
-    Store::open(&folder.path().join("test.db"), &[tables], &Clock::system()).await.unwrap()
+    Store::open("test", &folder.path().join("test.db"), &[tables], &Clock::system()).await.unwrap()
 }
 
 async fn tell(store: &Store, subject: &'static str) -> i64 {
@@ -126,4 +127,45 @@ async fn old_events_are_forgotten_but_never_the_latest() {
         assert_eq!(count, left, "{before}");
     }
     assert_eq!(store.read(latest).await.unwrap(), 4);
+}
+
+/// Refused with that reason, at once.
+async fn refused(events: &Events, what: Follow, why: &str) {
+    let status = soon(pin!(events.follow(what)).next()).await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
+    assert_eq!(status.get_error_details().error_info().unwrap().reason, why);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_what_never_comes_or_misses_what_is_gone() {
+    let folder = TempDir::new().unwrap();
+    let store = replica(&folder).await;
+    let events = Events::watch(&store, &Shutdown::new());
+    refused(&events, all(1), "SEQUENCE_NOT_REACHED").await;
+    for _ in 0..3 {
+        tell(&store, "p-1").await;
+    }
+    refused(&events, all(4), "SEQUENCE_NOT_REACHED").await;
+    store.write(|tx| forget(tx, Timestamp::MAX)).await.unwrap();
+    refused(&events, all(1), "SEQUENCE_EXPIRED").await;
+    refused(&events, Follow { subject: Some("p-2".to_owned()), ..all(0) }, "SEQUENCE_EXPIRED")
+        .await;
+    assert_eq!(soon(pin!(events.follow(all(2))).next()).await.unwrap().unwrap().sequence, 3);
+}
+
+#[tokio::test]
+async fn who_waits_for_one_subject_misses_nothing_when_others_are_forgotten() {
+    let folder = TempDir::new().unwrap();
+    let store = replica(&folder).await;
+    for _ in 0..3 {
+        tell(&store, "p-1").await;
+    }
+    let one = |after| Follow { subject: Some("p-2".to_owned()), ..all(after) };
+    let read = store.read(move |db| batch(db, &one(0))).await.unwrap();
+    assert_eq!((read.events.len(), read.until), (0, 3));
+    store.write(|tx| forget(tx, Timestamp::MAX)).await.unwrap();
+    tell(&store, "p-1").await;
+    tell(&store, "p-2").await;
+    let read = store.read(move |db| batch(db, &one(read.until))).await.unwrap();
+    assert_eq!((read.events[0].sequence, read.until), (5, 5));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prost::Message;
-use rusqlite::{Connection, OptionalExtension as _, ToSql, Transaction, params, params_from_iter};
+use rusqlite::{Connection, ToSql, Transaction, params, params_from_iter};
 use tokio::task::AbortHandle;
 use tonic::{Code, Status};
 
@@ -79,25 +79,6 @@ impl Claim {
             }
         });
         Lease { renewal: renewal.abort_handle(), claim, store }
-    }
-
-    /// Takes over one piece of unfinished work of `rpc` whose holder is gone, for a sweeper to finish.
-    pub fn take_abandoned(
-        transaction: &Transaction<'_>,
-        rpc: &str,
-        now: Timestamp,
-    ) -> Result<Option<Self>, Failure> {
-        let sql = "SELECT principal, key, subject FROM idempotency
-                   WHERE rpc = ?1 AND code IS NULL AND lease_until <= ?2 ORDER BY create_time LIMIT 1";
-        let found = transaction
-            .prepare_cached(sql)?
-            .query_row(params![rpc, now.as_microsecond()], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
-            .optional()?;
-        let Some((principal, key, subject)) = found else { return Ok(None) };
-        let request = Request { principal, rpc: rpc.to_owned(), key, fingerprint: Vec::new() };
-        Self::take_over(transaction, &request, subject, now).map(Some)
     }
 
     pub(super) fn new(
@@ -191,7 +172,7 @@ impl Drop for Lease {
     }
 }
 
-fn lease_end(now: Timestamp) -> i64 {
+pub(super) fn lease_end(now: Timestamp) -> i64 {
     let lease = jiff::SignedDuration::try_from(LEASE).unwrap_or_default();
     later(now, lease).as_microsecond()
 }

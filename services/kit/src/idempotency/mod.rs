@@ -5,18 +5,18 @@
 //! [`LEASE`], after which the next request with the key takes the work over where it stands. Only the holder of the
 //! row may finish it, so of two that both believe to hold it one fails to commit.
 //!
-//! Work that fits one transaction uses [`once`]. Work of several steps uses [`begin`], [`Claim::hold`] and
-//! [`Claim::finish`]. What is not final (`UNAVAILABLE` and its like) is never stored.
+//! [`begin`] claims the key, [`Claim::hold`] keeps the claim while the work takes its steps, and [`Claim::finish`] stores
+//! the outcome. What is not final (`UNAVAILABLE` and its like) is never stored.
 
 mod claim;
 mod outcome;
 mod request;
 
 use jiff::SignedDuration;
-use prost::Message;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
-use tonic::{Code, Response, Status};
+use tonic::Code;
 
+use self::claim::lease_end;
 pub use self::{
     claim::{Claim, LEASE, Lease},
     outcome::{Outcome, REPLAYED},
@@ -52,7 +52,7 @@ pub const TABLE: &str = "
     CREATE INDEX idempotency_by_age ON idempotency (create_time);
 ";
 
-/// How long an outcome is kept.
+/// How long a key is known: its outcome, or its unfinished work once nobody holds it.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
 const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
@@ -87,57 +87,21 @@ pub fn begin(
     if let Some(outcome) = row.outcome {
         return Ok(Begin::Replay(outcome));
     }
-    if row.lease_until > now.as_microsecond() {
+    // A lease is never longer than `LEASE`: one that ends later was written before the clock was set back.
+    if (now.as_microsecond() + 1..=lease_end(now)).contains(&row.lease_until) {
         let message = "a request with this idempotency key is at work, try again in a moment";
         return Err(retry_later(Code::Aborted, message, RETRY_AFTER).into());
     }
     Ok(Begin::Work(Claim::take_over(transaction, request, row.subject, now)?))
 }
 
-/// Does `effect` once for the key, in one transaction with it, and replays its outcome afterwards.
-///
-/// A final refusal of `effect` is stored, and nothing that it wrote.
-pub async fn once<M, F>(
-    store: &Store,
-    clock: &Clock,
-    request: Request,
-    effect: F,
-) -> Result<Response<M>, Status>
-where
-    M: Message + Default + Send + 'static,
-    F: FnOnce(&Transaction<'_>) -> Result<M, Failure> + Send + 'static,
-{
-    let now = clock.now();
-    let answer = store
-        .write(move |transaction| {
-            let claim = match begin(transaction, &request, now)? {
-                Begin::Work(claim) => claim,
-                Begin::Replay(outcome) => return Ok(outcome.replay()),
-            };
-            transaction.execute_batch("SAVEPOINT effect")?;
-            let answer = match effect(transaction) {
-                Ok(answer) => Ok(answer),
-                Err(Failure::Status(status)) if outcome::is_final(status.code()) => {
-                    transaction.execute_batch("ROLLBACK TO effect")?;
-                    Err(status)
-                }
-                Err(failure) => return Err(failure),
-            };
-            claim.finish(transaction, answer.as_ref())?;
-            Ok(answer.map(Response::new))
-        })
-        .await;
-    answer?
-}
-
-/// Deletes outcomes that are past their [retention](RETENTION) until the service stops: a [task](crate::Site::task).
+/// Deletes keys that are past their [retention](RETENTION) until the service stops: a [task](crate::Site::task).
 pub async fn purge(store: Store, clock: Clock, shutdown: Shutdown) {
     sweep::every(PURGE_EVERY, &shutdown, || {
-        let (store, before) = (store.clone(), later(clock.now(), -RETENTION).as_microsecond());
-        let sql = "DELETE FROM idempotency WHERE create_time <= ?1 AND code IS NOT NULL";
+        let (store, now) = (store.clone(), clock.now());
         async move {
             if let Err(error) =
-                store.write(move |transaction| Ok(transaction.execute(sql, [before])?)).await
+                store.write(move |transaction| Ok(forget_all(transaction, now)?)).await
             {
                 tracing::warn!(%error, "could not purge old idempotency keys");
             }
@@ -173,21 +137,30 @@ fn find(connection: &Connection, request: &Request) -> rusqlite::Result<Option<R
     row.optional()
 }
 
-/// A finished key past its retention is as good as never used, also before the purge comes by.
+/// Rows past their retention, unless somebody is at work. Its parameters are 1 to 3 of [`age`].
+const OLD: &str =
+    "create_time <= ?1 AND (code IS NOT NULL OR lease_until <= ?2 OR lease_until > ?3)";
+
+/// When a row must have begun to be old, and between which times a live lease ends.
+fn age(now: Timestamp) -> [i64; 3] {
+    [later(now, -RETENTION).as_microsecond(), now.as_microsecond(), lease_end(now)]
+}
+
+fn forget_all(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<usize> {
+    transaction.execute(&format!("DELETE FROM idempotency WHERE {OLD}"), age(now))
+}
+
+/// A key past its retention is as good as never used, also before the purge comes by.
 fn forget(
     transaction: &Transaction<'_>,
     request: &Request,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let sql = "DELETE FROM idempotency WHERE principal = ?1 AND rpc = ?2 AND key = ?3
-               AND create_time <= ?4 AND code IS NOT NULL";
-    let before = later(now, -RETENTION).as_microsecond();
-    transaction.prepare_cached(sql)?.execute(params![
-        request.principal,
-        request.rpc,
-        request.key,
-        before
-    ])?;
+    let [before, dead, live] = age(now);
+    let sql =
+        format!("DELETE FROM idempotency WHERE {OLD} AND principal = ?4 AND rpc = ?5 AND key = ?6");
+    let values = params![before, dead, live, request.principal, request.rpc, request.key];
+    transaction.prepare_cached(&sql)?.execute(values)?;
     Ok(())
 }
 

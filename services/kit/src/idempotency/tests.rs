@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use proto::payment::v1::{CreatePaymentRequest, Payment};
 use tempfile::TempDir;
-use tonic::metadata::MetadataValue;
+use tonic::{Response, Status, metadata::MetadataValue};
 use tonic_types::StatusExt as _;
 
 use super::*;
@@ -24,12 +24,15 @@ struct Bench {
 impl Bench {
     async fn new() -> Self {
         let (folder, clock) = (TempDir::new().unwrap(), Clock::set_to(Timestamp::UNIX_EPOCH));
-        let store = Store::open(&folder.path().join("test.db"), &[tables], &clock).await.unwrap();
+        let store =
+            Store::open("test", &folder.path().join("test.db"), &[tables], &clock).await.unwrap();
         Self { folder, store, clock }
     }
 
     async fn replica(&self) -> Store {
-        Store::open(&self.folder.path().join("test.db"), &[tables], &self.clock).await.unwrap()
+        Store::open("test", &self.folder.path().join("test.db"), &[tables], &self.clock)
+            .await
+            .unwrap()
     }
 
     async fn charge(&self, request: Request) -> Result<Response<Payment>, Status> {
@@ -46,6 +49,12 @@ impl Bench {
         Ok(self.store.write(move |transaction| claim.finish(transaction, Ok(&payment))).await?)
     }
 
+    async fn refuse(&self, claim: &Claim, status: Status) {
+        let claim = claim.clone();
+        let finish = move |tx: &Transaction<'_>| claim.finish::<Payment>(tx, Err(&status));
+        self.store.write(finish).await.unwrap();
+    }
+
     async fn charges(&self) -> i64 {
         self.store
             .read(|db| Ok(db.query_row("SELECT count(*) FROM charges", [], |row| row.get(0))?))
@@ -54,17 +63,24 @@ impl Bench {
     }
 }
 
+/// Work of one transaction, as a service would do it.
 async fn charge(
     store: &Store,
     clock: &Clock,
     request: Request,
 ) -> Result<Response<Payment>, Status> {
-    once(store, clock, request, |transaction| {
-        let id = crate::ids::fresh();
-        transaction.execute("INSERT INTO charges VALUES (?1)", [&id])?;
-        Ok(Payment { id, ..Payment::default() })
-    })
-    .await
+    let now = clock.now();
+    let charge = move |transaction: &Transaction<'_>| {
+        let claim = match begin(transaction, &request, now)? {
+            Begin::Work(claim) => claim,
+            Begin::Replay(outcome) => return Ok(outcome.replay()),
+        };
+        let payment = Payment { id: crate::ids::fresh(), ..Payment::default() };
+        transaction.execute("INSERT INTO charges VALUES (?1)", [&payment.id])?;
+        claim.finish(transaction, Ok(&payment))?;
+        Ok(Ok(Response::new(payment)))
+    };
+    store.write(charge).await?
 }
 
 fn asked(principal: &'static str, key: &'static str, order_id: &str) -> Result<Request, Status> {
@@ -141,37 +157,32 @@ async fn replicas_that_get_the_same_key_at_once_do_the_work_once() {
 }
 
 #[tokio::test]
-async fn a_final_refusal_is_replayed_with_its_details_and_leaves_no_effect() {
+async fn a_final_refusal_is_replayed_with_its_details() {
     let bench = Bench::new().await;
-    for replayed in [false, true] {
-        let refusal: Result<Response<Payment>, _> =
-            once(&bench.store, &bench.clock, asked("123", "k", "o-1").unwrap(), |transaction| {
-                transaction.execute("INSERT INTO charges VALUES ('x')", [])?;
-                Err(reason(Code::FailedPrecondition, "declined", "CARD_DECLINED", []).into())
-            })
-            .await;
-        let refusal = refusal.unwrap_err();
-        assert_eq!((refusal.code(), refusal.message()), (Code::FailedPrecondition, "declined"));
-        assert_eq!(refusal.get_error_details().error_info().unwrap().reason, "CARD_DECLINED");
-        assert_eq!(is_replay(refusal.metadata()), replayed);
-    }
-    assert_eq!(bench.charges().await, 0);
+    let request = asked("123", "k", "o-1").unwrap();
+    let claim = claimed(bench.begin(&request).await);
+    let declined = reason(Code::FailedPrecondition, "declined", "CARD_DECLINED", []);
+    bench.refuse(&claim, declined).await;
+    let Begin::Replay(outcome) = bench.begin(&request).await.unwrap() else {
+        panic!("worked twice")
+    };
+    let refusal = outcome.replay::<Payment>().unwrap_err();
+    assert_eq!((refusal.code(), refusal.message()), (Code::FailedPrecondition, "declined"));
+    assert_eq!(refusal.get_error_details().error_info().unwrap().reason, "CARD_DECLINED");
+    assert!(is_replay(refusal.metadata()));
 }
 
 #[tokio::test]
-async fn what_tells_of_the_moment_is_never_stored() {
+async fn what_tells_of_the_moment_is_never_stored_and_frees_the_key() {
     let bench = Bench::new().await;
+    let request = asked("123", "k", "o-1").unwrap();
     for code in
         [Code::Unavailable, Code::Internal, Code::DeadlineExceeded, Code::Aborted, Code::Cancelled]
     {
-        let refusal: Result<Response<Payment>, _> =
-            once(&bench.store, &bench.clock, asked("123", "k", "o-1").unwrap(), move |_| {
-                Err(Status::new(code, "not now").into())
-            })
-            .await;
-        assert_eq!(refusal.unwrap_err().code(), code);
+        let claim = claimed(bench.begin(&request).await);
+        bench.refuse(&claim, Status::new(code, "not now")).await;
     }
-    assert!(!is_replay(bench.charge(asked("123", "k", "o-1").unwrap()).await.unwrap().metadata()));
+    assert!(!is_replay(bench.charge(request).await.unwrap().metadata()));
 }
 
 #[tokio::test]
@@ -205,24 +216,13 @@ async fn the_work_of_a_dead_holder_is_resumed_where_it_stands() {
 }
 
 #[tokio::test]
-async fn a_sweeper_takes_over_what_nobody_holds_and_only_that() {
+async fn a_clock_that_is_set_back_does_not_freeze_a_key() {
     let bench = Bench::new().await;
-    let take = async || {
-        let now = bench.clock.now();
-        bench
-            .store
-            .write(move |transaction| Claim::take_abandoned(transaction, RPC, now))
-            .await
-            .unwrap()
-    };
-    let _held = claimed(bench.begin(&asked("123", "k", "o-1").unwrap()).await);
-    assert!(take().await.is_none());
-    bench.clock.advance(LEASE.try_into().unwrap());
-    let swept = take().await.unwrap();
-    assert!(take().await.is_none());
-    bench.finish(&swept, "p-1").await.unwrap();
-    bench.clock.advance(LEASE.try_into().unwrap());
-    assert!(take().await.is_none());
+    let request = asked("123", "k", "o-1").unwrap();
+    let _dead = claimed(bench.begin(&request).await);
+    bench.clock.advance(SignedDuration::from_hours(-1));
+    let _heir = claimed(bench.begin(&request).await);
+    assert_eq!(bench.begin(&request).await.unwrap_err().code(), Code::Aborted);
 }
 
 #[tokio::test]
@@ -271,6 +271,34 @@ async fn a_key_is_new_again_after_24_hours() {
     bench.clock.advance(RETENTION);
     assert!(!is_replay(bench.charge(asked("123", "k", "o-2").unwrap()).await.unwrap().metadata()));
     assert_eq!(bench.charges().await, 2);
+}
+
+#[tokio::test]
+async fn unfinished_work_is_forgotten_after_24_hours_unless_somebody_is_at_it() {
+    let bench = Bench::new().await;
+    let purge = async || {
+        let now = bench.clock.now();
+        bench.store.write(move |transaction| Ok(forget_all(transaction, now)?)).await.unwrap()
+    };
+    let (left, held) = (asked("123", "left", "o-1").unwrap(), asked("123", "held", "o-1").unwrap());
+    let _dead = claimed(bench.begin(&left).await);
+    let _held = claimed(bench.begin(&held).await);
+    bench.clock.advance(RETENTION);
+    let alive = lease_end(bench.clock.now());
+    bench
+        .store
+        .write(move |tx| {
+            Ok(tx.execute("UPDATE idempotency SET lease_until = ?1 WHERE key = 'held'", [alive])?)
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(bench.begin(&held).await.unwrap_err().code(), Code::Aborted);
+    // Another request may use the key now: the old one is as good as never asked.
+    let _new = claimed(bench.begin(&asked("123", "left", "o-2").unwrap()).await);
+    assert_eq!(purge().await, 0);
+    bench.clock.advance(RETENTION);
+    assert_eq!(purge().await, 2);
 }
 
 #[test]

@@ -28,8 +28,10 @@ pub struct Store {
 
 impl Store {
     /// Opens the file, creates it when it is not there, and brings it to the latest version: the migrations that it
-    /// has not seen run in one transaction, so a replica that starts at the same moment sees all of them or none.
+    /// has not seen run in one transaction, so a replica that starts at the same moment sees all of them or none. The
+    /// file is `service`'s from then on: no other opens it.
     pub async fn open(
+        service: &'static str,
         path: &Path,
         migrations: &'static [Migration],
         clock: &Clock,
@@ -37,7 +39,7 @@ impl Store {
         let (path, now) = (path.to_owned(), clock.now());
         tokio::task::spawn_blocking(move || {
             let writer = open::open(&path, Access::Write)?;
-            open::migrate(&path, &writer, migrations, now)?;
+            open::migrate(service, &path, &writer, migrations, now)?;
             let readers: Result<Vec<_>, _> =
                 (0..READERS).map(|_| open::open(&path, Access::Read)).collect();
             Ok(Self {

@@ -1,4 +1,4 @@
-use std::{fs, sync::Arc};
+use std::{fs, os::unix::fs::PermissionsExt as _, sync::Arc};
 
 use super::*;
 use tempfile::TempDir;
@@ -14,7 +14,13 @@ fn second(transaction: &Transaction<'_>, _: jiff::Timestamp) -> rusqlite::Result
 }
 
 async fn open(folder: &TempDir, migrations: &'static [Migration]) -> Result<Store, StoreError> {
-    Store::open(&folder.path().join("made/on/the/way/test.db"), migrations, &Clock::system()).await
+    Store::open(
+        "test",
+        &folder.path().join("made/on/the/way/test.db"),
+        migrations,
+        &Clock::system(),
+    )
+    .await
 }
 
 async fn value(store: &Store) -> i64 {
@@ -116,8 +122,54 @@ async fn a_file_that_is_no_database_is_refused_at_boot() {
     let path = folder.path().join("test.db");
     fs::write(&path, "this is not a database, and it is longer than a header of one hundred bytes would be, by far. Really.")
         .unwrap();
-    let refused = Store::open(&path, &[tables], &Clock::system()).await;
+    let refused = Store::open("test", &path, &[tables], &Clock::system()).await;
     assert!(matches!(refused, Err(StoreError::File(..))), "{refused:?}");
-    let refused = Store::open(folder.path(), &[tables], &Clock::system()).await;
+    let refused = Store::open("test", folder.path(), &[tables], &Clock::system()).await;
     assert!(matches!(refused, Err(StoreError::File(..))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_database_belongs_to_one_service() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("test.db");
+    Store::open("test", &path, &[tables], &Clock::system()).await.unwrap();
+    let other = Store::open("other", &path, &[tables], &Clock::system()).await;
+    assert!(matches!(other, Err(StoreError::Foreign { service: "other", .. })), "{other:?}");
+    Store::open("test", &path, &[tables], &Clock::system()).await.unwrap();
+
+    let stranger = folder.path().join("stranger.db");
+    let db = Connection::open(&stranger).unwrap();
+    db.execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
+    let refused = Store::open("test", &stranger, &[tables], &Clock::system()).await;
+    assert!(matches!(refused, Err(StoreError::Foreign { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_version_below_zero_is_called_what_it_is() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("test.db");
+    Store::open("test", &path, &[tables], &Clock::system()).await.unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", -1).unwrap();
+    let refused = Store::open("test", &path, &[tables], &Clock::system()).await.unwrap_err();
+    assert!(refused.to_string().ends_with("is damaged: its version is -1"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_no_database() {
+    for path in ["", ":memory:"] {
+        let refused = Store::open("test", Path::new(path), &[tables], &Clock::system()).await;
+        assert!(matches!(refused, Err(StoreError::NoFile { .. })), "{path}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_may_read_the_files() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("test.db");
+    let store = Store::open("test", &path, &[tables], &Clock::system()).await.unwrap();
+    store.write(increment).await.unwrap();
+    for name in ["test.db", "test.db-wal", "test.db-shm"] {
+        let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
 }

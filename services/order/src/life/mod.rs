@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `PENDING` | `RESERVE` | reserve the stock | `OPEN`; refused: `CANCELLED`, `RELEASE` |
 //! | `PENDING` | `OPEN` | open the intent | `AWAITING_PAYMENT`, `WAIT` |
-//! | `AWAITING_PAYMENT` | `WAIT` | nothing: what becomes of the intent is [heard](crate::follow) | |
+//! | `AWAITING_PAYMENT` | `WAIT` | nothing: what becomes of the intent is [heard](crate::follow); after its end the sweep looks | |
 //! | either of both | `VOID` | void the intent | `CANCELLED`, `RELEASE`; paid already: `CONFIRMED`, `SELL` |
 //! | `CANCELLED` | `RELEASE` | give the stock back | `DONE` |
 //! | `CONFIRMED` | `SELL` | sell the reservation | `DONE` |
@@ -13,12 +13,17 @@
 //! replica, the [sweep](crate::sweep), a restart) does its step again. Nothing is taken back on a guess: the intent is
 //! voided, which says for certain that it is not paid, before the stock is given back.
 
+mod intent;
 mod steps;
+mod stock;
 
 use proto::order::v1::OrderStatus;
 use service_kit::Cents;
 
-pub(crate) use self::steps::{Life, Stuck, became};
+pub(crate) use self::{
+    intent::became,
+    steps::{Life, Stuck},
+};
 
 /// Why an order was cancelled, when no other service says so.
 pub(crate) mod reason {
@@ -52,15 +57,23 @@ pub(crate) struct Quote {
     pub(crate) total: Cents,
 }
 
+/// Why an order can't be supplied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) reason: String,
+    /// Of which products there were too few, separated by commas.
+    pub(crate) short: Option<String>,
+}
+
 /// Something that became certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Move {
     /// The stock is set aside, at these prices.
     Reserved(Quote),
     /// The order can't be supplied, for this reason.
-    Refused(String),
-    /// The intent is open.
-    Opened,
+    Refused(Refusal),
+    /// The intent is open until this time, in microseconds since 1970.
+    Opened(i64),
     /// Somebody who may do so wants the order cancelled, for this reason.
     Cancel(&'static str),
     /// The order was pending for too long.
@@ -82,7 +95,7 @@ pub(crate) fn next(status: OrderStatus, step: Step, change: &Move) -> Option<(Or
         (Move::Refused(_) | Move::Cancel(_) | Move::TimedOut, Step::Reserve) => {
             (Cancelled, Step::Release)
         }
-        (Move::Opened, Step::Open) => (AwaitingPayment, Step::Wait),
+        (Move::Opened(_), Step::Open) => (AwaitingPayment, Step::Wait),
         (Move::Cancel(_), Step::Open | Step::Wait) | (Move::TimedOut, Step::Open) => {
             (status, Step::Void)
         }
@@ -98,14 +111,20 @@ pub(crate) fn is_end(status: OrderStatus) -> bool {
     matches!(status, OrderStatus::Confirmed | OrderStatus::Cancelled)
 }
 
+impl From<&str> for Refusal {
+    fn from(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), short: None }
+    }
+}
+
 impl Move {
     /// The reason to write down with the order.
     pub(crate) fn reason(&self) -> Option<&str> {
         match self {
-            Self::Refused(reason) => Some(reason),
+            Self::Refused(refusal) => Some(&refusal.reason),
             Self::Cancel(reason) | Self::Closed(reason) => Some(reason),
             Self::TimedOut => Some(reason::TIMED_OUT),
-            Self::Opened | Self::Paid(_) | Self::Reserved(_) | Self::Settled => None,
+            Self::Opened(_) | Self::Paid(_) | Self::Reserved(_) | Self::Settled => None,
         }
     }
 }
@@ -120,8 +139,8 @@ mod tests {
         let quote = Quote { lines: Vec::new(), total: Cents(1) };
         let one = prop::sample::select(vec![
             Move::Reserved(quote),
-            Move::Refused("OUT_OF_STOCK".to_owned()),
-            Move::Opened,
+            Move::Refused("OUT_OF_STOCK".into()),
+            Move::Opened(0),
             Move::Cancel(reason::BY_CUSTOMER),
             Move::TimedOut,
             Move::Closed(reason::PAYMENT_EXPIRED),
@@ -169,7 +188,7 @@ mod tests {
     #[test]
     fn a_late_refusal_does_not_undo_a_reservation() {
         assert_eq!(
-            next(OrderStatus::Pending, Step::Open, &Move::Refused("OUT_OF_STOCK".to_owned())),
+            next(OrderStatus::Pending, Step::Open, &Move::Refused("OUT_OF_STOCK".into())),
             None
         );
     }

@@ -22,10 +22,11 @@ pub(crate) fn make(
     let order = find(write, id)?.ok_or_else(|| not_found("order", id))?;
     let Some((status, step)) = next(order.status, order.step, change) else { return Ok(order) };
     let visible = status != order.status;
-    let (total, payment_id) = match change {
-        Move::Reserved(quote) => (Some(quote.total.0), None),
-        Move::Paid(payment_id) => (None, Some(payment_id)),
-        _ => (None, None),
+    let (total, payment_id, short) = match change {
+        Move::Reserved(quote) => (Some(quote.total.0), None, None),
+        Move::Paid(payment_id) => (None, Some(payment_id), None),
+        Move::Refused(refusal) => (None, None, refusal.short.as_ref()),
+        _ => (None, None, None),
     };
     // A wish to cancel that came too late is no reason any more.
     let reason = order
@@ -36,15 +37,15 @@ pub(crate) fn make(
     write
         .prepare_cached(
             "UPDATE orders SET status = :status, step = :step, total_cents = coalesce(:total, total_cents),
-                payment_id = :payment, cancel_reason = :reason, update_time = max(update_time, :updated),
+                payment_id = :payment, cancel_reason = :reason, short = coalesce(:short, short), update_time = max(update_time, :updated),
                 tries = 0, next_try_time = :next
              WHERE id = :id AND step = :from",
         )?
         .execute(named_params! {
             ":status": status_column(status), ":step": step_column(step), ":total": total,
-            ":payment": payment_id.or(order.payment_id.as_ref()), ":reason": reason,
+            ":payment": payment_id.or(order.payment_id.as_ref()), ":reason": reason, ":short": short,
             ":updated": if visible { now.as_microsecond() } else { order.update_time },
-            ":next": due::after_move(step, now), ":id": id, ":from": step_column(order.step),
+            ":next": due::after_move(step, change, now), ":id": id, ":from": step_column(order.step),
         })?;
     if let Move::Reserved(quote) = change {
         let sql =

@@ -11,11 +11,11 @@ use service_kit::{Cents, Failure, Timestamp, clock};
 
 pub(crate) use self::{
     change::{TOPIC, make},
-    due::{any_due, recover, take_due},
+    due::{Lane, any_due, any_overdue, give_up, recover, take_due},
 };
 use crate::life::Step;
 
-const COLUMNS: &str = "id, user_id, status, step, total_cents, payment_id, cancel_reason, create_time, update_time, tries";
+const COLUMNS: &str = "id, user_id, status, step, total_cents, payment_id, cancel_reason, short, create_time, update_time, tries";
 
 /// One row of `orders` with its lines.
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ pub(crate) struct Record {
     pub(crate) total: Option<Cents>,
     pub(crate) payment_id: Option<String>,
     pub(crate) cancel_reason: Option<String>,
+    pub(crate) short: Option<String>,
     pub(crate) create_time: i64,
     pub(crate) update_time: i64,
     pub(crate) tries: u32,
@@ -100,6 +101,7 @@ impl Record {
             total: row.get::<_, Option<i64>>("total_cents")?.map(Cents),
             payment_id: row.get("payment_id")?,
             cancel_reason: row.get("cancel_reason")?,
+            short: row.get("short")?,
             create_time: row.get("create_time")?,
             update_time: row.get("update_time")?,
             tries: row.get("tries")?,

@@ -58,6 +58,8 @@ async fn what_can_not_be_supplied_is_cancelled_and_the_key_says_so_again() {
         assert_eq!(refused.code(), Code::FailedPrecondition);
         let info = refused.get_error_details().error_info().unwrap().clone();
         assert_eq!(info.reason, why);
+        let short = (why == "OUT_OF_STOCK").then_some("p-1");
+        assert_eq!(info.metadata.get("product_ids").map(String::as_str), short);
         let order = service.read("123", &info.metadata["order_id"]).await.unwrap();
         assert_eq!((order.status(), order.cancel_reason.as_str()), (OrderStatus::Cancelled, why));
         let again = service.create("123", key, items).await.unwrap_err();
@@ -106,6 +108,17 @@ async fn refuses_what_is_not_an_order_and_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_can_sign_in_can_order() {
+    let (bed, service) = Bed::start().await;
+    let user = "u".repeat(255);
+    let order = service.create(&user, "k-1", &[("p-1", 1)]).await.unwrap().into_inner();
+    assert_eq!(order.status(), OrderStatus::AwaitingPayment);
+    bed.pay(&user, "k-1", &order.id).await.unwrap();
+    assert_eq!(service.orders_of(&user).await.len(), 1);
+    bed.adds_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_resumes_an_order_that_could_not_be_finished() {
     let (bed, service) = Bed::start().await;
     let faults = [Fault::Unreachable, Fault::AnswerLost];
@@ -144,7 +157,11 @@ async fn a_peer_that_hangs_costs_no_more_than_the_callers_time() {
     let late = tokio::time::timeout(Duration::from_secs(2), service.client().create_order(request))
         .await
         .unwrap();
-    assert!(matches!(late.unwrap_err().code(), Code::DeadlineExceeded | Code::Cancelled));
+    let late = late.unwrap_err();
+    assert_eq!(late.code(), Code::DeadlineExceeded);
+    let info = late.get_error_details().error_info().unwrap().clone();
+    assert_eq!(info.reason, "ORDER_PENDING");
+    assert_eq!(info.metadata["order_id"], service.orders_of("123").await[0].id);
     // The key is free again: nobody is at work on it.
     let order = tokio::time::timeout(Duration::from_secs(5), async {
         loop {
@@ -221,7 +238,12 @@ async fn an_order_whose_client_hung_up_is_not_lost() {
     service.reaches(&order.id, OrderStatus::AwaitingPayment).await;
     // The sweep was faster; the key answers the finished order.
     let told = service.create("123", "k-1", &[("p-1", 1)]).await.unwrap().into_inner();
-    assert_eq!((told.id.clone(), told.status()), (order.id, OrderStatus::AwaitingPayment));
+    assert_eq!((told.id.clone(), told.status()), (order.id.clone(), OrderStatus::AwaitingPayment));
+    // And from then on the same, whatever becomes of the order.
+    service.cancel("123", &order.id).await.unwrap();
+    let again = service.create("123", "k-1", &[("p-1", 1)]).await.unwrap();
+    assert_eq!(again.metadata().get("idempotent-replayed").unwrap(), "true");
+    assert_eq!(again.into_inner(), told);
     bed.adds_up().await;
 }
 

@@ -34,10 +34,19 @@ async fn who_has_just_paid_reads_the_order_confirmed_also_when_nobody_tells_the_
 async fn a_reader_does_not_need_the_payment_service() {
     let (bed, service) = Bed::start().await;
     let order = service.ordered("k-1").await;
-    bed.middle.down(&[Rpc::Open]);
-    let asked = bed.middle.calls(Rpc::Open);
+    bed.middle.down(&[Rpc::Look]);
     assert_eq!(service.read("123", &order.id).await.unwrap(), order);
-    assert_eq!(bed.middle.calls(Rpc::Open), asked + 1);
+    assert_eq!(bed.middle.calls(Rpc::Look), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_an_order_opens_no_intent() {
+    let (bed, service) = Bed::start().await;
+    let order = service.ordered("k-1").await;
+    bed.databases().execute("DELETE FROM payment.intents", []).unwrap();
+    assert_eq!(service.read("123", &order.id).await.unwrap(), order);
+    assert_eq!((bed.middle.calls(Rpc::Look), bed.middle.calls(Rpc::Open)), (1, 1));
+    assert_eq!(bed.count("SELECT count(*) FROM payment.intents"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,4 +101,19 @@ async fn a_sale_is_repeated_until_it_is_done() {
     bed.pass(5);
     bed.adds_up().await;
     assert_eq!(bed.stock(), (119, 0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_service_that_lost_its_events_is_heard_from_the_beginning() {
+    let (bed, service) = Bed::start().await;
+    let order = service.ordered("k-1").await;
+    service.kill();
+    bed.databases()
+        .execute("INSERT OR REPLACE INTO followed VALUES ('payment', 1000)", [])
+        .unwrap();
+    bed.pay("123", "k-1", &order.id).await.unwrap();
+    let _service = bed.serve().await;
+    let confirmed = "SELECT count(*) FROM orders WHERE status = 'CONFIRMED'";
+    until("the confirmation", || bed.count(confirmed) == 1).await;
+    bed.adds_up().await;
 }

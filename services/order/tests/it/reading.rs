@@ -4,7 +4,7 @@ use proto::order::v1::{ListOrdersRequest, OrderStatus, WatchOrderRequest, WatchO
 use tokio_stream::StreamExt as _;
 use tonic::{Code, Status};
 
-use crate::bed::{Bed, Service, speaking};
+use crate::bed::{Bed, Service, speaking, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_users_order_and_no_order_look_the_same() {
@@ -103,15 +103,43 @@ async fn a_watcher_that_comes_back_misses_nothing() {
         statuses(&told),
         [OrderStatus::Pending, OrderStatus::AwaitingPayment, OrderStatus::Cancelled]
     );
-    for (seen, expected) in
-        [(told[0].sequence, 2), (told[1].sequence, 1), (told[2].sequence, 0), (i64::MAX, 0)]
-    {
+    for (seen, expected) in [(told[0].sequence, 2), (told[1].sequence, 1), (told[2].sequence, 0)] {
         let rest = all(watch(&service, "123", &order.id, Some(seen)).await.unwrap()).await;
         assert_eq!(rest, told[3 - expected..], "after {seen}");
     }
     let refused = watch(&service, "123", &order.id, Some(-1)).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
+    let mut future = watch(&service, "123", &order.id, Some(i64::MAX)).await.unwrap();
+    assert_eq!(future.next().await.unwrap().unwrap_err().code(), Code::OutOfRange);
     bed.adds_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_told_again_for_a_day_and_then_only_the_order_as_it_is() {
+    let (bed, service) = Bed::start().await;
+    let old = service.ordered("k-1").await;
+    service.cancel("123", &old.id).await.unwrap();
+    bed.adds_up().await;
+    service.kill();
+    bed.pass(24 * 3600);
+    let service = bed.serve().await;
+    let of_old = format!("SELECT count(*) FROM events WHERE subject = '{}'", old.id);
+    service.ordered("k-2").await;
+    service.kill();
+    let service = bed.serve().await;
+    until("the purge", || bed.count(&of_old) == 0).await;
+    for after in [None, Some(0), Some(2)] {
+        let told = all(watch(&service, "123", &old.id, after).await.unwrap()).await;
+        assert_eq!(statuses(&told), [OrderStatus::Cancelled], "{after:?}");
+    }
+    // Who begins to watch an order that changes later hears of it.
+    let new = service.ordered("k-3").await;
+    let changes = watch(&service, "123", &new.id, None).await.unwrap();
+    service.cancel("123", &new.id).await.unwrap();
+    assert_eq!(
+        statuses(&all(changes).await),
+        [OrderStatus::AwaitingPayment, OrderStatus::Cancelled]
+    );
 }
 
 async fn list(

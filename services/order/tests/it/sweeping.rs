@@ -86,3 +86,97 @@ async fn a_reservation_that_arrives_after_its_order_was_given_up_takes_nothing()
     bed.adds_up().await;
     assert_eq!(bed.stock(), (120, 0, 0));
 }
+
+/// Writes orders down that their requests have left, `age` seconds old.
+fn left(bed: &Bed, count: usize, age: i64, (status, step): (&str, &str)) {
+    let (now, database) = (bed.clock.now().as_microsecond(), bed.databases());
+    let created = now - age * 1_000_000;
+    let reason = (status == "CANCELLED").then_some("BY_CUSTOMER");
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for number in 0..count {
+        let id = format!("{step}-{number}");
+        let total = (step != "RESERVE").then_some(8950);
+        database
+            .execute(
+                "INSERT INTO orders (id, user_id, status, step, total_cents, cancel_reason, create_time, update_time,
+                    next_try_time) VALUES (?1, '123', ?2, ?3, ?4, ?5, ?6, ?6, ?6)",
+                (&id, status, step, total, reason, created),
+            )
+            .unwrap();
+        let line = "INSERT INTO order_items VALUES (?1, 0, 'p-1', 1, NULL, NULL)";
+        database.execute(line, [&id]).unwrap();
+    }
+    database.execute_batch("COMMIT").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_orders_a_stopped_service_holds_up_all_end_in_time() {
+    let (bed, _service) = Bed::start().await;
+    bed.middle.stop(&[Rpc::Reserve, Rpc::Release, Rpc::Sell]);
+    left(&bed, 400, 25, ("PENDING", "RESERVE"));
+    until("the end of all", || {
+        bed.count("SELECT count(*) FROM orders WHERE status = 'CANCELLED' AND cancel_reason = 'TIMED_OUT'") == 400
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_one_service_holds_up_no_other() {
+    let (bed, _service) = Bed::start().await;
+    bed.middle.stop(&[Rpc::Reserve, Rpc::Release]);
+    left(&bed, 150, 1, ("PENDING", "RESERVE"));
+    left(&bed, 150, 1, ("CANCELLED", "RELEASE"));
+    left(&bed, 1, 0, ("PENDING", "OPEN"));
+    let opened = "SELECT count(*) FROM orders WHERE id = 'OPEN-0' AND step = 'WAIT'";
+    until("the opening", || bed.count(opened) == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_pending_does_not_hold_up_what_is_to_be_settled() {
+    let (bed, service) = Bed::start().await;
+    let order = service.ordered("k-1").await;
+    bed.middle.stop(&[Rpc::Reserve, Rpc::Open, Rpc::Void]);
+    left(&bed, 150, 0, ("PENDING", "RESERVE"));
+    left(&bed, 150, 0, ("PENDING", "OPEN"));
+    bed.pay("123", "k-1", &order.id).await.unwrap();
+    until("the sale", || bed.stock() == (119, 0, 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_of_which_nothing_is_heard_is_looked_at_after_its_time() {
+    let (bed, service) = Bed::start().await;
+    let (paid, expired) = (service.ordered("k-1").await, service.ordered("k-2").await);
+    bed.middle.down(&[Rpc::Follow]);
+    bed.middle.cut();
+    bed.pay("123", "k-1", &paid.id).await.unwrap();
+    bed.pass(15 * 60 + 59);
+    let ended = "SELECT count(*) FROM payment.intents WHERE status <> 'OPEN'";
+    until("the expiry", || bed.count(ended) == 2).await;
+    assert_eq!(bed.middle.calls(Rpc::Look), 0);
+    bed.pass(1);
+    let confirmed =
+        format!("SELECT count(*) FROM orders WHERE id = '{}' AND status = 'CONFIRMED'", paid.id);
+    until("the confirmation", || bed.count(&confirmed) == 1).await;
+    service.reaches(&expired.id, OrderStatus::Cancelled).await;
+    until("the stock is settled", || bed.stock() == (119, 0, 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_freezes_no_order() {
+    let (bed, service) = Bed::start().await;
+    let cancelled = service.ordered("k-1").await;
+    bed.middle.down(&[Rpc::Reserve, Rpc::Release]);
+    service.cancel("123", &cancelled.id).await.unwrap();
+    service.create("123", "k-2", &[("p-1", 1)]).await.unwrap_err();
+    until("a try of the sweep", || bed.middle.calls(Rpc::Release) > 1).await;
+    bed.pass(-3600);
+    let pending = service.orders_of("123").await.remove(0);
+    assert_eq!(
+        service.reaches(&pending.id, OrderStatus::Cancelled).await.cancel_reason,
+        "TIMED_OUT"
+    );
+    bed.middle.down(&[]);
+    bed.pass(5);
+    bed.adds_up().await;
+    assert_eq!(bed.stock(), (120, 0, 0));
+}

@@ -6,8 +6,9 @@ use jiff::SignedDuration;
 use proto::{
     google::r#type::Money,
     payment::v1::{
-        CreatePaymentRequest, GetPaymentRequest, Intent, OpenIntentRequest, Payment,
-        RefundPaymentRequest, VoidIntentRequest, intent_service_client::IntentServiceClient,
+        CreatePaymentRequest, GetIntentRequest, GetPaymentRequest, Intent, OpenIntentRequest,
+        Payment, RefundPaymentRequest, VoidIntentRequest,
+        intent_service_client::IntentServiceClient,
         payment_events_service_client::PaymentEventsServiceClient,
         payment_service_client::PaymentServiceClient,
     },
@@ -59,6 +60,12 @@ impl Bed {
             .open_intent(request)
             .await
             .map(Response::into_inner)
+    }
+
+    pub(crate) async fn intent(&self, order: &str) -> Result<Intent, Status> {
+        let request = GetIntentRequest { order_id: order.to_owned() };
+        let mut client = IntentServiceClient::new(self.channel.clone());
+        client.get_intent(request).await.map(Response::into_inner)
     }
 
     pub(crate) async fn void(&self, order: &str) -> Result<Intent, Status> {
@@ -145,7 +152,8 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 
 async fn serve(folder: &Path, clock: &Clock) -> (Running, Channel) {
     let shutdown = Shutdown::new();
-    let args = payment::Args { intent_ttl: LIFETIME, slowness: Duration::from_millis(300) };
+    let args =
+        payment::Args { intent_ttl: LIFETIME, slowness: Duration::from_millis(300), places: 2 };
     let boot = Boot {
         args,
         database: folder.join("payment.db"),

@@ -69,3 +69,15 @@ async fn refuses_a_sequence_below_zero() {
     let refused = bed.events().follow(FollowRequest { after_sequence: -1 }).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
 }
+
+#[tokio::test]
+async fn who_has_heard_more_than_was_told_is_not_left_waiting() {
+    let bed = Bed::start().await;
+    bed.open("o-1", "123", 10).await.unwrap();
+    let stream = bed.events().follow(FollowRequest { after_sequence: 2 }).await;
+    let refused = match stream {
+        Ok(stream) => stream.into_inner().next().await.unwrap().unwrap_err(),
+        Err(refused) => refused,
+    };
+    assert_eq!(refused.code(), Code::OutOfRange);
+}

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use proto::payment::v1::IntentStatus;
+use tokio::time::timeout;
 use tonic::Code;
 
 use crate::bed::{Bed, LIFETIME, reason, until};
@@ -13,6 +16,29 @@ async fn opening_again_answers_the_same_intent() {
     assert_eq!(expires, bed.clock.now().as_second() + LIFETIME.as_secs());
     bed.clock.advance(jiff::SignedDuration::from_secs(60));
     assert_eq!(bed.open("o-1", "123", 10).await.unwrap(), opened);
+}
+
+#[tokio::test]
+async fn reading_an_intent_opens_none() {
+    let bed = Bed::start().await;
+    assert_eq!(bed.intent("o-1").await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(bed.intent("").await.unwrap_err().code(), Code::InvalidArgument);
+    let opened = bed.open("o-1", "123", 10).await.unwrap();
+    assert_eq!(bed.intent("o-1").await.unwrap(), opened);
+    let voided = bed.void("o-1").await.unwrap();
+    assert_eq!(bed.intent("o-1").await.unwrap(), voided);
+    assert_eq!(bed.count("SELECT count(*) FROM events"), 2);
+}
+
+#[tokio::test]
+async fn who_asks_again_does_not_wait_for_who_writes() {
+    let bed = Bed::start().await;
+    let opened = bed.open("o-1", "123", 10).await.unwrap();
+    let writer = bed.database();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let answers = async { (bed.open("o-1", "123", 10).await, bed.intent("o-1").await) };
+    let (again, read) = timeout(Duration::from_secs(3), answers).await.unwrap();
+    assert_eq!((again.unwrap(), read.unwrap()), (opened.clone(), opened));
 }
 
 #[tokio::test]

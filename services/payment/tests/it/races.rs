@@ -135,3 +135,43 @@ async fn what_the_bank_has_begun_ends_although_the_client_hung_up() {
     assert_eq!(told.metadata().get("idempotent-replayed").unwrap(), "true");
     assert_eq!(bed.count("SELECT count(*) FROM ledger"), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_has_one_slow_payment_at_a_time() {
+    let bed = Bed::start().await;
+    bed.open("o-1", "123", 10).await.unwrap();
+    bed.open("o-2", "123", 10).await.unwrap();
+    let slow = tokio::spawn(pay(bed.channel.clone(), "123", "k-1", "o-1", "tok_slow"));
+    until("the claim", || bed.count("SELECT count(*) FROM idempotency") == 1).await;
+    for key in ["k-2", "k-3", "k-4"] {
+        let other = bed.pay("123", key, "o-1", "tok_slow").await;
+        assert_eq!(other.as_ref().unwrap_err().code(), Code::Aborted);
+        assert_eq!(reason(other), "PAYMENT_IN_PROGRESS");
+    }
+    // They left a place for others, and their keys unused.
+    bed.pay("123", "k-2", "o-2", "tok_slow").await.unwrap();
+    slow.await.unwrap().unwrap();
+    assert_eq!(reason(bed.pay("123", "k-3", "o-1", "tok_slow").await), "ALREADY_PAID");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_bank_keeps_nobody_from_an_answer_that_is_known() {
+    let bed = Bed::start().await;
+    for order in ["o-1", "o-2", "o-3", "o-4"] {
+        bed.open(order, "123", 10).await.unwrap();
+    }
+    bed.pay("123", "k-1", "o-1", "tok_slow").await.unwrap();
+    let busy = ["o-2", "o-3"]
+        .map(|order| tokio::spawn(pay(bed.channel.clone(), "123", order, order, "tok_slow")));
+    until("the claims", || bed.count("SELECT count(*) FROM idempotency") == 3).await;
+    let refused = bed.pay("123", "k-4", "o-4", "tok_slow").await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    let told = bed.pay("123", "k-1", "o-1", "tok_slow").await.unwrap();
+    assert_eq!(told.metadata().get("idempotent-replayed").unwrap(), "true");
+    assert_eq!(reason(bed.pay("123", "k-2", "o-1", "tok_slow").await), "ALREADY_PAID");
+    assert_eq!(bed.count("SELECT count(*) FROM ledger"), 1);
+    for payment in busy {
+        payment.await.unwrap().unwrap();
+    }
+    bed.pay("123", "k-4", "o-4", "tok_slow").await.unwrap();
+}

@@ -6,11 +6,13 @@ use std::{
     time::Duration,
 };
 
+use proto::product::v1::{GetProductRequest, product_service_client::ProductServiceClient};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
     process::{Child, ChildStderr, Command},
 };
+use tonic::transport::Channel;
 
 fn product(folder: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_product"));
@@ -59,6 +61,37 @@ async fn serves_until_it_is_told_to_stop_and_exits_0() {
     assert_eq!(ended.code(), Some(0));
     let (code, line) = run(&mut product(&folder, &["--probe", "--address", &address])).await;
     assert_eq!((code, line.lines().count()), (Some(1), 1), "{line}");
+}
+
+/// Calls until far more than a pipe holds would have been logged, and stops the service, which says goodbye with 0.
+async fn lives_and_ends(mut child: Child, address: &str) {
+    let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let calls = async {
+        for _ in 0..1000 {
+            let request = GetProductRequest { id: "p-1".to_owned() };
+            ProductServiceClient::new(channel.clone()).get_product(request).await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), calls).await.unwrap();
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    let ended = tokio::time::timeout(Duration::from_secs(10), child.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(0), "{ended}");
+}
+
+#[tokio::test]
+async fn goes_on_when_nobody_reads_its_log_any_more() {
+    let (folder, address) = (TempDir::new().unwrap(), free_address());
+    let (child, lines) = serving(&folder, &address).await;
+    drop(lines);
+    lives_and_ends(child, &address).await;
+}
+
+#[tokio::test]
+async fn goes_on_when_the_reader_of_its_log_stalls() {
+    let (folder, address) = (TempDir::new().unwrap(), free_address());
+    let (child, _lines) = serving(&folder, &address).await;
+    lives_and_ends(child, &address).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proto::product::v1::{WatchProductsRequest, WatchProductsResponse};
 use tonic::{Code, Status, Streaming};
 
-use crate::{Bench, fields, reserve};
+use crate::{Bench, check, fields, reserve};
 
 async fn watch(bench: &Bench, after_sequence: Option<i64>) -> Streaming<WatchProductsResponse> {
     bench
@@ -55,6 +55,8 @@ async fn refuses_a_sequence_that_never_was() {
     let refused =
         bench.products().watch_products(WatchProductsRequest { after_sequence: Some(-1) }).await;
     assert_eq!(fields(&refused.unwrap_err()), ["after_sequence"]);
+    let late = next(&mut watch(&bench, Some(1)).await).await.unwrap_err();
+    check(&late, Code::OutOfRange, "SEQUENCE_NOT_REACHED");
 }
 
 #[tokio::test]

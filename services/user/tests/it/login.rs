@@ -31,14 +31,17 @@ async fn published(bench: &Bench) -> (String, JwkSet) {
 
 /// The claims, if one of the keys fits. Time is not looked at: the bench has its own.
 fn verified(token: &str, keys: &JwkSet) -> Option<Value> {
-    let kid = decode_header(token).unwrap().kid.unwrap();
     let mut validation = Validation::new(Algorithm::ES256);
     validation.set_issuer(&["https://shop.example"]);
     validation.set_audience(&["gateway"]);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     validation.validate_exp = false;
-    let key = DecodingKey::from_jwk(keys.find(&kid)?).unwrap();
+    let key = DecodingKey::from_jwk(keys.find(&kid(token))?).unwrap();
     Some(decode::<Value>(token, &key, &validation).unwrap().claims)
+}
+
+fn kid(token: &str) -> String {
+    decode_header(token).unwrap().kid.unwrap()
 }
 
 fn rotate(bench: &Bench) {
@@ -46,6 +49,20 @@ fn rotate(bench: &Bench) {
     let arguments = ["user".into(), "--rotate-key".into(), OsString::from("--database"), database];
     let code = std::thread::spawn(|| user::main(arguments)).join().unwrap();
     assert_eq!(code, ExitCode::SUCCESS);
+}
+
+#[test]
+fn rotating_makes_no_database_and_is_no_probe() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let database = folder.path().join("none.db");
+    let words = |flags: &[&str]| {
+        let flags = flags.iter().map(OsString::from).collect::<Vec<_>>();
+        let database = ["--database".into(), database.clone().into_os_string()];
+        user::main([OsString::from("user")].into_iter().chain(flags).chain(database))
+    };
+    assert_eq!(words(&["--rotate-key"]), ExitCode::FAILURE);
+    assert!(!database.exists());
+    assert_eq!(words(&["--rotate-key", "--probe"]), ExitCode::from(64));
 }
 
 #[tokio::test]
@@ -125,17 +142,37 @@ async fn replicas_sign_with_the_same_key() {
 }
 
 #[tokio::test]
-async fn after_a_rotation_old_tokens_can_be_checked_until_they_expire() {
+async fn a_new_key_is_published_first_and_signs_later_and_the_old_stays_until_its_tokens_expire() {
     let bench = Bench::start().await;
     let before = bench.login("ada@example.com", "correct-horse").await.unwrap().access_token;
     rotate(&bench);
-    let after = bench.login("ada@example.com", "correct-horse").await.unwrap().access_token;
-    assert_ne!(decode_header(&before).unwrap().kid, decode_header(&after).unwrap().kid);
-
+    let at_once = bench.login("ada@example.com", "correct-horse").await.unwrap().access_token;
     let (_, keys) = published(&bench).await;
+    assert_eq!((kid(&at_once), keys.keys.len()), (kid(&before), 2));
+
+    bench.clock.advance(SignedDuration::from_mins(2));
+    let after = bench.login("ada@example.com", "correct-horse").await.unwrap().access_token;
+    // It was published before it signed.
+    assert_ne!(kid(&after), kid(&before));
     assert!(verified(&before, &keys).is_some() && verified(&after, &keys).is_some());
 
-    bench.clock.advance(SignedDuration::from_mins(17));
-    let (_, keys) = published(&bench).await;
-    assert!(verified(&before, &keys).is_none() && verified(&after, &keys).is_some());
+    for (minutes, known) in [(14, true), (2, false)] {
+        bench.clock.advance(SignedDuration::from_mins(minutes));
+        let (_, keys) = published(&bench).await;
+        assert_eq!(verified(&before, &keys).is_some(), known);
+        assert!(verified(&after, &keys).is_some());
+    }
+}
+
+#[tokio::test]
+async fn keys_that_are_all_new_leave_the_signing_to_the_oldest() {
+    let bench = Bench::start().await;
+    let first = bench.login("ada@example.com", "correct-horse").await.unwrap().access_token;
+    rotate(&bench);
+    rotate(&bench);
+    let again = bench.login("ada@example.com", "correct-horse").await.unwrap().access_token;
+    assert_eq!(kid(&again), kid(&first));
+    bench.clock.advance(SignedDuration::from_mins(2));
+    let last = bench.login("ada@example.com", "correct-horse").await.unwrap().access_token;
+    assert_eq!(kid(&last), published(&bench).await.1.keys[0].common.key_id.clone().unwrap());
 }

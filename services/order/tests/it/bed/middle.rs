@@ -9,7 +9,8 @@ use std::{
 
 use proto::{
     payment::v1::{
-        FollowRequest, Intent, OpenIntentRequest, PaymentEvent, VoidIntentRequest,
+        FollowRequest, GetIntentRequest, Intent, OpenIntentRequest, PaymentEvent,
+        VoidIntentRequest,
         intent_service_client::IntentServiceClient,
         intent_service_server::{IntentService, IntentServiceServer},
         payment_events_service_client::PaymentEventsServiceClient,
@@ -39,6 +40,7 @@ pub(crate) enum Rpc {
     Release,
     Sell,
     Open,
+    Look,
     Void,
     Follow,
 }
@@ -91,6 +93,7 @@ pub(crate) struct Middle {
     payment: Channel,
     script: Arc<Mutex<HashMap<Rpc, VecDeque<Fault>>>>,
     down: Arc<Mutex<Vec<Rpc>>>,
+    stopped: Arc<Mutex<Vec<Rpc>>>,
     calls: Arc<Mutex<Vec<Rpc>>>,
     cuts: watch::Sender<u32>,
 }
@@ -106,6 +109,7 @@ impl Middle {
             payment,
             script: Arc::default(),
             down: Arc::default(),
+            stopped: Arc::default(),
             calls: Arc::default(),
             cuts,
         };
@@ -127,6 +131,11 @@ impl Middle {
         *self.down.lock().unwrap() = rpcs.to_vec();
     }
 
+    /// These calls arrive and are never answered, like those to a stopped process; all others are.
+    pub(crate) fn stop(&self, rpcs: &[Rpc]) {
+        *self.stopped.lock().unwrap() = rpcs.to_vec();
+    }
+
     /// How many calls of this kind were made.
     pub(crate) fn calls(&self, rpc: Rpc) -> usize {
         self.calls.lock().unwrap().iter().filter(|made| **made == rpc).count()
@@ -146,6 +155,10 @@ impl Middle {
         let lost = || Status::unavailable("the network is what it is");
         if self.down.lock().unwrap().contains(&rpc) {
             return Err(lost());
+        }
+        let stopped = self.stopped.lock().unwrap().contains(&rpc);
+        if stopped {
+            std::future::pending::<()>().await;
         }
         let fault = self.script.lock().unwrap().get_mut(&rpc).and_then(VecDeque::pop_front);
         match fault {
@@ -204,6 +217,13 @@ impl IntentService for Middle {
         request: Request<OpenIntentRequest>,
     ) -> Result<Response<Intent>, Status> {
         self.through(Rpc::Open, self.intents().open_intent(request.into_inner())).await
+    }
+
+    async fn get_intent(
+        &self,
+        request: Request<GetIntentRequest>,
+    ) -> Result<Response<Intent>, Status> {
+        self.through(Rpc::Look, self.intents().get_intent(request.into_inner())).await
     }
 
     async fn void_intent(
