@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::authentication::Authenticator;
 use crate::authorization::Access;
 use crate::call::Rpcs;
 use crate::context::{Body, Call, Journey, RpcId, Step};
-use crate::error::GatewayError;
+use crate::error::{self, GatewayError};
 use crate::resilience;
 use crate::routing::{Allow, Found, RouteTable};
 use crate::transcoding::{self, Binding, Dialect, Settings};
@@ -104,7 +104,8 @@ impl Pipeline {
         let permit = target.access.admit(&principal)?;
         journey.mark(Step::Admit);
 
-        let metadata = self.metadata(&parts.headers, journey)?;
+        let ids = (&journey.request_id, &journey.trace_parent);
+        let metadata = self.transcoding.metadata(&parts.headers, ids)?;
         let message = target.binding.read(&values, &parts, body, deadline).await?;
         journey.mark(Step::Read);
 
@@ -112,7 +113,8 @@ impl Pipeline {
         let reply = self.rpcs.call(permit, call, journey.call(target.rpc.clone())).await;
         journey.mark(Step::Call);
 
-        let answer = target.binding.render(reply?, &self.transcoding)?;
+        let judge = error::end_of_stream(&journey.request_id);
+        let answer = target.binding.render(reply?, &self.transcoding, judge)?;
         journey.mark(Step::Render);
         Ok(answer)
     }
@@ -134,17 +136,5 @@ impl Pipeline {
                 Destination::Target(&found.route.target, found.route.template.text(), found.values)
             }
         })
-    }
-
-    /// What travels beside the message: what the client may send, and the exchange's own ids.
-    fn metadata(
-        &self,
-        headers: &HeaderMap,
-        journey: &Journey,
-    ) -> Result<HeaderMap, transcoding::Error> {
-        let mut metadata = self.transcoding.headers.request_metadata(headers)?;
-        metadata.insert("x-request-id", journey.request_id.header());
-        metadata.insert("traceparent", journey.trace_parent.clone());
-        Ok(metadata)
     }
 }

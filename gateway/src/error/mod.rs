@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt, pb};
 
 use crate::authorization::Denied;
-use crate::context::{Origin, RpcId, Verdict, code_name};
+use crate::context::{Failure, Origin, RequestId, RpcId, Verdict, code_name};
 use crate::resilience::{DeadlineExceeded, InvalidTimeout};
 use crate::transcoding::UnreadableBody;
 use crate::{authentication, routing, transcoding, upstream};
@@ -63,6 +63,9 @@ pub(crate) enum GatewayError {
     /// The upstream call.
     #[error(transparent)]
     Upstream(#[from] upstream::Error),
+    /// The end of a stream that had begun.
+    #[error(transparent)]
+    Stream(#[from] Failure),
     /// The code of the gateway failed.
     #[error("the gateway failed on this request")]
     Panicked,
@@ -75,7 +78,8 @@ impl GatewayError {
         let mut source = self.source();
         while let Some(error) = source {
             // A status prints its sources too; they come in their turn.
-            let text = match error.downcast_ref::<Box<Status>>() {
+            let status = error.downcast_ref::<Box<Status>>().map(|status| &**status);
+            let text = match status.or_else(|| error.downcast_ref()) {
                 Some(status) => format!("{} {}", code_name(status.code()), status.message()),
                 None => error.to_string(),
             };
@@ -117,6 +121,7 @@ impl GatewayError {
             Self::Transcoding(error) => self.transcoding(error),
             Self::DeadlineExceeded(_) => late(),
             Self::Upstream(error) => upstream(error),
+            Self::Stream(failure) => failed(failure),
             Self::Unserved(_) | Self::Unspeakable(_) | Self::Panicked => verdict(
                 None,
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -192,13 +197,9 @@ impl GatewayError {
             E::Field(field) => {
                 Verdict { details: violation(&field.name, &field.problem), ..bad("invalid-field") }
             }
-            E::Answer(_) => verdict(
-                Some("malformed-answer"),
-                StatusCode::BAD_GATEWAY,
-                Code::Internal,
-                Origin::Upstream,
-                "the service answered with something that is not its message".to_owned(),
-            ),
+            E::Answer(_) => {
+                malformed("the service answered with something that is not its message")
+            }
             E::StreamOverRest => verdict(
                 Some("streaming-not-supported"),
                 StatusCode::NOT_IMPLEMENTED,
@@ -212,6 +213,16 @@ impl GatewayError {
     /// A verdict on the client, in the error's own words.
     fn client(&self, row: Option<&'static str>, status: StatusCode, code: Code) -> Verdict {
         verdict(row, status, code, Origin::Client, self.to_string())
+    }
+}
+
+/// Judges how a stream failed after it had begun; the cause goes to the gateway's own log.
+pub(crate) fn end_of_stream(id: &RequestId) -> impl FnMut(Failure) -> Verdict + Send + 'static {
+    let id = id.clone();
+    move |failure| {
+        let error = GatewayError::Stream(failure);
+        tracing::warn!(request_id = id.as_str(), cause = error.chain(), "a stream failed");
+        error.verdict()
     }
 }
 
@@ -270,15 +281,35 @@ fn upstream(error: &upstream::Error) -> Verdict {
                 "the service behind this route can't be reached at the moment".to_owned(),
             )
         },
-        upstream::Error::TooLarge(_) => verdict(
-            Some("malformed-answer"),
-            StatusCode::BAD_GATEWAY,
-            Code::Internal,
-            Origin::Upstream,
-            "the service answered with more than a message may hold".to_owned(),
-        ),
-        upstream::Error::Status(status) => service(status),
+        upstream::Error::Failure(failure) => failed(failure),
     }
+}
+
+fn failed(failure: &Failure) -> Verdict {
+    match failure {
+        Failure::Status(status) => service(status),
+        Failure::Malformed(_) => {
+            malformed("the service answered with something that is not its message")
+        }
+        Failure::TooLarge => malformed("the service answered with more than a message may hold"),
+        Failure::Broken(_) => verdict(
+            None,
+            StatusCode::SERVICE_UNAVAILABLE,
+            Code::Unavailable,
+            Origin::Upstream,
+            "the connection to the service broke".to_owned(),
+        ),
+    }
+}
+
+fn malformed(detail: &str) -> Verdict {
+    verdict(
+        Some("malformed-answer"),
+        StatusCode::BAD_GATEWAY,
+        Code::Internal,
+        Origin::Upstream,
+        detail.to_owned(),
+    )
 }
 
 /// The service's own answer. What it says about its insides stays inside.

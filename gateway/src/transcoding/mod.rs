@@ -31,7 +31,7 @@ pub(crate) use headers::{HeaderPolicy, InvalidHeader};
 pub(crate) use http_rule::{HttpRule, http_rules};
 pub(crate) use rest::{InvalidField, RestBinding};
 
-use crate::context::{Body, Deadline, Reply, RequestId, Verdict};
+use crate::context::{Body, Deadline, Failure, Reply, RequestId, Verdict};
 use crate::message::{JsonError, Schema, WireError};
 use crate::setting::Problem;
 
@@ -141,16 +141,17 @@ impl Binding {
         }
     }
 
-    /// Renders a reply.
+    /// Renders a reply; `judge` says what it means to the client when a stream fails.
     pub(crate) fn render(
         &self,
         reply: Reply,
         settings: &Settings,
+        judge: impl FnMut(Failure) -> Verdict + Send + 'static,
     ) -> Result<Response<Body>, Error> {
         let (Reply::Message { metadata, .. } | Reply::Stream { metadata, .. }) = &reply;
         let headers = settings.headers.response_headers(metadata);
         match (self, reply) {
-            (Self::Untouched, reply) => Ok(grpc::render(reply, headers)),
+            (Self::Untouched, reply) => Ok(grpc::render(reply, headers, judge)),
             (Self::Rest(binding), Reply::Message { message, .. }) => {
                 Ok(binding.render(&message, headers)?.map(full))
             }
@@ -206,6 +207,20 @@ impl Settings {
             status_by_reason,
             problem_base: problem_base.trim_end_matches('/').to_owned(),
         })
+    }
+}
+
+impl Settings {
+    /// What travels beside the message: what the client may send, and the exchange's own ids.
+    pub(crate) fn metadata(
+        &self,
+        headers: &HeaderMap,
+        (id, trace_parent): (&RequestId, &HeaderValue),
+    ) -> Result<HeaderMap, Error> {
+        let mut metadata = self.headers.request_metadata(headers)?;
+        metadata.insert("x-request-id", id.header());
+        metadata.insert("traceparent", trace_parent.clone());
+        Ok(metadata)
     }
 }
 

@@ -278,15 +278,37 @@ async fn a_stream_that_fails_keeps_the_insides_of_its_service_inside() {
 
 #[tokio::test]
 async fn a_message_of_a_stream_beyond_the_limit_is_the_services_fault() {
-    let long = [b"\0\x00\x50\x00\x00".as_slice(), &vec![0; 0x50_0000]].concat();
+    let long = [b"\0\0\0\0\0\0\x00\x50\x00\x00".as_slice(), &vec![0; 0x50_0000]].concat();
     let kitchen = Upstream::answering(move |_| Answer::framed(long.clone())).await;
     let gate = Gate::before(&kitchen).await;
     let stream = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap();
-    let status = crate::stand::soon("the end", stream.into_inner().message()).await.unwrap_err();
+    let mut stream = stream.into_inner();
+    assert_eq!(stream.message().await.unwrap().unwrap(), "");
+    let status = crate::stand::soon("the end", stream.message()).await.unwrap_err();
     assert_eq!(status.code(), Code::Internal);
-    assert_eq!(status.message(), "a message of the service is too large");
+    assert_eq!(status.message(), "the service answered with more than a message may hold");
     let status = gate.grpc().await.call("Whisper", request("")).await.unwrap_err();
     assert_eq!(status.code(), Code::Internal);
+}
+
+#[tokio::test]
+async fn a_stream_that_stops_being_grpc_is_the_services_fault() {
+    for answer in [
+        Answer::wire(b"").without_trailers(),
+        Answer::wire(b"").trailer("grpc-status", "99"),
+        Answer::framed(&b"\0\0\0\0\0\0\0"[..]),
+        Answer::framed(&b"\0\0\0\0\0\x01\0\0\0\0"[..]),
+    ] {
+        let kitchen = Upstream::answering(move |_| answer.clone()).await;
+        let gate = Gate::before(&kitchen).await;
+        let stream = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap();
+        let mut stream = stream.into_inner();
+        assert_eq!(stream.message().await.unwrap().unwrap(), "");
+        let status = stream.message().await.unwrap_err();
+        assert_eq!(status.code(), Code::Internal);
+        assert_eq!(status.message(), "the service answered with something that is not its message");
+        gate.errors.lines_that("the cause", 1, |line| line.contains("a stream failed")).await;
+    }
 }
 
 #[tokio::test]

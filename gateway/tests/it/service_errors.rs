@@ -178,21 +178,52 @@ async fn answers_that_are_no_answers_are_the_services_fault() {
     let long = [b"\0\x00\x50\x00\x00".as_slice(), &vec![0; 0x50_0000]].concat();
     for (what, answer) in [
         ("a web page", Answer::plain(200, "<html>hello</html>")),
+        ("a door before the service", Answer::plain(401, "<html>who is there</html>")),
+        ("a wall before the service", Answer::plain(403, "<html>no</html>")),
         ("a missing page", Answer::plain(404, "<html>gone</html>")),
+        ("a busy proxy", Answer::plain(429, "<html>later</html>")),
         ("a broken proxy", Answer::plain(502, "<html>bad gateway</html>")),
+        ("a page with a status", Answer::plain(200, "<html>").trailer("grpc-status", "0")),
+        ("messages in JSON", Answer::wire(b"").typed("application/grpc+json")),
+        ("another protocol", Answer::wire(b"").typed("application/grpc-web")),
         ("no message", Answer::framed("")),
+        ("two messages", Answer::wires(&[b"", b""])),
         ("half a message", Answer::framed(&b"\0\0\0\0\x09abc"[..])),
+        ("half a prefix", Answer::framed(&b"\0\0\0"[..])),
         ("a compressed message", Answer::framed(&b"\x01\0\0\0\x03abc"[..])),
+        ("an unknown flag", Answer::framed(&b"\x02\0\0\0\x03abc"[..])),
         ("a message beyond the limit", Answer::framed(long)),
+        ("no status", Answer::framed(whole).without_trailers()),
         ("a status that is none", Answer::framed(whole).trailer("grpc-status", "much")),
+        ("a status with a sign", Answer::framed(whole).trailer("grpc-status", "+5")),
         ("a status beyond the list", Answer::framed(whole).trailer("grpc-status", "99")),
     ] {
         let (gate, reply) = ask(answer).await;
+        let problem = reply.clone().is(502).problem();
+        assert_eq!(problem["type"], "/problems/malformed-answer", "{what}: {problem}");
+        assert_eq!(problem["code"], "INTERNAL", "{what}: {problem}");
+        let words = problem["detail"].as_str().unwrap();
+        assert!(words.starts_with("the service answered with "), "{what}: {problem}");
+        assert_eq!(reply.header("www-authenticate"), "");
         let line = gate.line(&reply).await;
-        assert!(matches!(reply.status, 500..=503), "{what}: {reply}");
-        assert_eq!(line["origin"], "upstream", "{what}: {line}");
-        let problem = reply.problem();
-        assert!(!problem.to_string().contains("html"), "{what}: {problem}");
+        assert_eq!((&line["origin"], &line["tries"]), (&json!("upstream"), &json!(1)), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn answers_in_an_unusual_form_are_answers() {
+    for (answer, status) in [
+        (Answer::wire(b"").typed("application/grpc+proto"), 200),
+        (Answer::wire(b"").typed("Application/GRPC; charset=utf-8"), 200),
+        // Trailers only: the status stands in the head.
+        (Answer::framed("").header("grpc-status", "5").without_trailers(), 404),
+        // A message does not count when the status is a failure.
+        (Answer::wire(b"").trailer("grpc-status", "7"), 403),
+        (Answer::error(Code::NotFound, "%ff%00"), 404),
+        (Answer::error(Code::NotFound, "").trailer("grpc-status-details-bin", "not base64!"), 404),
+    ] {
+        let (_gate, reply) = ask(answer).await;
+        reply.is(status);
     }
 }
 
