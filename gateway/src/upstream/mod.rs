@@ -101,6 +101,10 @@ impl Upstream {
             let turn = self.balancer.turn();
             let mut tried = HashSet::new();
             loop {
+                // Nobody waits for what would be sent now.
+                if deadline.remaining().is_zero() {
+                    return Err(DeadlineExceeded.into());
+                }
                 let pick = self.balancer.pick(&turn, |index| !tried.contains(&index));
                 let pick =
                     pick.ok_or_else(|| Error::NoEndpoint { upstream: Arc::clone(&self.name) })?;
@@ -131,8 +135,10 @@ impl Upstream {
         let no_endpoint = || Error::NoEndpoint { upstream: Arc::clone(&self.name) };
         let peer = self.peers.get(pick.index()).ok_or_else(no_endpoint)?;
         let endpoint = pick.endpoint().address();
-        metadata.insert("grpc-timeout", resilience::timeout_header(deadline));
-
+        // Of a stream the deadline covers the first message only; a service would end the whole stream by it.
+        if !method.streams {
+            metadata.insert("grpc-timeout", resilience::timeout_header(deadline));
+        }
         let this = record.tries.push_mut(Try { endpoint: Arc::clone(endpoint), code: None });
         let outcome = peer.send(method, message, metadata).await;
         this.code = Some(outcome.as_ref().map_or_else(Failure::code, |_| Code::Ok));

@@ -199,6 +199,34 @@ async fn the_clients_deadline_is_kept() {
 }
 
 #[tokio::test]
+async fn a_stream_outlives_the_deadline_once_it_has_begun() {
+    let kitchen = Upstream::answering(|_| Answer::wire(b"").open_end()).await;
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 200ms }"))
+            .await;
+    let stream = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap();
+    let mut stream = stream.into_inner();
+    assert_eq!(stream.message().await.unwrap().unwrap(), "");
+    // A service that is told a deadline ends its stream by it.
+    assert_eq!(kitchen.only_call().header("grpc-timeout"), None);
+    let later = tokio::time::timeout(Duration::from_millis(500), stream.message()).await;
+    assert!(later.is_err(), "{later:?}");
+    drop(stream);
+    kitchen.cancelled(1).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_begin_is_left_at_the_deadline() {
+    let kitchen = Upstream::answering(|_| Answer::framed("").open_end()).await;
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 200ms }"))
+            .await;
+    let status = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    kitchen.cancelled(1).await;
+}
+
+#[tokio::test]
 async fn what_is_not_one_plain_message_is_refused() {
     let kitchen = Upstream::content().await;
     let gate = Gate::before(&kitchen).await;
