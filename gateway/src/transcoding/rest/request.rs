@@ -70,9 +70,12 @@ impl RestBinding {
                 )
                 .into());
             }
-            if !path.is_repeated()
-                && !seen.insert(path.path().fields().iter().map(Field::number).collect::<Vec<_>>())
-            {
+            let numbers = path.path().fields().iter().map(Field::number).collect::<Vec<_>>();
+            if seen.insert(numbers) {
+                if let Some(rival) = path.path().rival(wire)? {
+                    return Err(invalid(&name, &beside(&rival)).into());
+                }
+            } else if !path.is_repeated() {
                 return Err(invalid(&name, "given twice, but it holds one value").into());
             }
             path.encode(&value, wire).map_err(|error| invalid(&name, &error.reason()))?;
@@ -88,6 +91,9 @@ fn bind(variable: &TextPath, value: &str, wire: &mut Vec<u8>) -> Result<(), Erro
         |problem: String| InvalidField { place: "path variable", name: field.to_string(), problem };
     let mut bound = Vec::new();
     variable.encode(value, &mut bound).map_err(|error| refuse(error.reason()))?;
+    if let Some(rival) = field.rival(wire)? {
+        return Err(refuse(beside(&rival)).into());
+    }
     if let Some(present) = field.find(wire)?
         && present != field.read(&bound)?
     {
@@ -97,6 +103,10 @@ fn bind(variable: &TextPath, value: &str, wire: &mut Vec<u8>) -> Result<(), Erro
     }
     wire.extend_from_slice(&bound);
     Ok(())
+}
+
+fn beside(rival: &str) -> String {
+    format!("not allowed beside `{rival}`, of these two only one can be set")
 }
 
 /// Whether the content type is JSON in UTF-8 (RFC 8259, section 8.1). Exactly one is needed.
