@@ -1,7 +1,9 @@
 //! The one failure table: what each failure means to the client.
 //!
 //! Rooms return their own errors; only here do they become a status, a code and a sentence. The inner chain of an
-//! error goes to the log, never to the client.
+//! error goes to the log, never to the client; how much of a service's own words passes is the rule of `service`.
+
+mod service;
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,10 +11,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, InvalidHeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use prost::Message as _;
 use thiserror::Error;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt, pb};
+use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::authorization::Denied;
 use crate::context::{Failure, Origin, RequestId, RpcId, Verdict, code_name};
@@ -258,13 +259,16 @@ fn violation(field: &str, description: &str) -> Bytes {
     Bytes::copy_from_slice(Status::with_error_details(Code::InvalidArgument, "", details).details())
 }
 
+/// What a client reads of a deadline, whoever noticed it first.
+const LATE: &str = "there was no answer before the deadline";
+
 fn late() -> Verdict {
     verdict(
         None,
         StatusCode::GATEWAY_TIMEOUT,
         Code::DeadlineExceeded,
         Origin::Upstream,
-        "there was no answer before the deadline".to_owned(),
+        LATE.to_owned(),
     )
 }
 
@@ -287,7 +291,7 @@ fn upstream(error: &upstream::Error) -> Verdict {
 
 fn failed(failure: &Failure) -> Verdict {
     match failure {
-        Failure::Status(status) => service(status),
+        Failure::Status(status) => service::service(status),
         Failure::Malformed(_) => {
             malformed("the service answered with something that is not its message")
         }
@@ -310,61 +314,6 @@ fn malformed(detail: &str) -> Verdict {
         Origin::Upstream,
         detail.to_owned(),
     )
-}
-
-/// The service's own answer. What it says about its insides stays inside.
-fn service(status: &Status) -> Verdict {
-    let code = status.code();
-    let inside = matches!(code, Code::Internal | Code::Unknown | Code::DataLoss);
-    let origin = match code {
-        Code::Unavailable | Code::DeadlineExceeded | Code::Unimplemented | Code::Cancelled => {
-            Origin::Upstream
-        }
-        _ if inside => Origin::Upstream,
-        _ => Origin::Client,
-    };
-    let message = if inside { "the service failed on this request" } else { status.message() };
-    let verdict = Verdict {
-        reason: status.get_details_error_info().map(|info| info.reason),
-        retry_after: retry_delay(status),
-        metadata: status.metadata().clone().into_headers(),
-        details: if inside { Bytes::new() } else { Bytes::copy_from_slice(status.details()) },
-        ..verdict(None, http_status(code), code, origin, message.to_owned())
-    };
-    if code == Code::Unauthenticated {
-        unauthenticated(verdict, authentication::CHALLENGE)
-    } else {
-        verdict
-    }
-}
-
-/// The delay of a `google.rpc.RetryInfo`. Read by hand: the library overflows on the least of all durations.
-fn retry_delay(status: &Status) -> Option<Duration> {
-    let details = pb::Status::decode(status.details()).ok()?.details;
-    let info = details.iter().find(|any| any.type_url.ends_with("/google.rpc.RetryInfo"))?;
-    let delay = pb::RetryInfo::decode(info.value.as_slice()).ok()?.retry_delay?;
-    let (seconds, nanos) = (u64::try_from(delay.seconds).ok()?, u32::try_from(delay.nanos).ok()?);
-    (nanos < 1_000_000_000).then(|| Duration::new(seconds, nanos))
-}
-
-/// The HTTP status of a canonical code (google/rpc/code.proto).
-fn http_status(code: Code) -> StatusCode {
-    match code {
-        Code::Ok => StatusCode::OK,
-        Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
-        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => {
-            StatusCode::BAD_REQUEST
-        }
-        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-        Code::NotFound => StatusCode::NOT_FOUND,
-        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
-        Code::PermissionDenied => StatusCode::FORBIDDEN,
-        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
-        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
-        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Code::Internal | Code::Unknown | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
-    }
 }
 
 #[cfg(test)]
