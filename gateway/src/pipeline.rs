@@ -60,7 +60,7 @@ impl Pipeline {
         request: Request<Incoming>,
         journey: &mut Journey,
     ) -> Response<Body> {
-        let dialect = Dialect::of(request.headers());
+        let dialect = Dialect::of(&request);
         match self.run(dialect, request, journey).await {
             Ok(answer) => answer,
             Err(error) => self.refuse(dialect, &error, journey),
@@ -88,6 +88,7 @@ impl Pipeline {
         journey: &mut Journey,
     ) -> Result<Response<Body>, GatewayError> {
         let (parts, body) = request.into_parts();
+        dialect.check(&parts.headers)?;
         let (target, name, values) = match self.find(dialect, &parts)? {
             Destination::Options(allow) => return Ok(transcoding::allow(allow.header())),
             Destination::Target(target, name, values) => (target, name, values),

@@ -187,7 +187,7 @@ impl GatewayError {
             E::Body(UnreadableBody::Broken(_)) | E::Frame(_) => bad("invalid-body"),
             E::Header(_) => bad("invalid-header"),
             E::UnexpectedBody => bad("unexpected-body"),
-            E::MediaType => {
+            E::MediaType | E::OtherGrpc => {
                 self.client(None, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument)
             }
             E::Json(json) => Verdict {

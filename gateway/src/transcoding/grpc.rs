@@ -18,6 +18,8 @@ use crate::context::{Body, BoxError, Failure, Reply, Verdict};
 /// What `grpc-message` must not carry bare.
 const MESSAGE: &AsciiSet = &CONTROLS.add(b'%').add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
+const GRPC: &[u8] = b"application/grpc";
+
 /// The body is not one gRPC message.
 #[derive(Debug, Error)]
 pub(crate) enum InvalidFrame {
@@ -27,6 +29,23 @@ pub(crate) enum InvalidFrame {
     /// The body is shorter or longer than its prefix says.
     #[error("the body is not one length-prefixed gRPC message")]
     Length,
+}
+
+/// Whether the one content type is gRPC with messages in protobuf.
+pub(super) fn is_protobuf(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (types.next(), types.next()) else { return false };
+    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let essence = essence.trim_ascii().to_ascii_lowercase();
+    essence == GRPC || essence.strip_prefix(GRPC) == Some(b"+proto")
+}
+
+/// Whether any content type begins as those of gRPC do, gRPC-Web and other formats included.
+pub(super) fn is_named(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_TYPE).iter().any(|value| {
+        let head = value.as_bytes().get(..GRPC.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(GRPC))
+    })
 }
 
 /// Takes the frame off the one message of a request.

@@ -17,9 +17,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::ALLOW;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use thiserror::Error;
@@ -56,6 +56,11 @@ pub(crate) enum Error {
     /// The body is in another format.
     #[error("the body must be application/json (curl sends that with --json)")]
     MediaType,
+    /// The client means gRPC, but not in a form in which it can be served.
+    #[error(
+        "gRPC is spoken here over HTTP/2, with one content type: application/grpc or application/grpc+proto"
+    )]
+    OtherGrpc,
     /// The route has no body.
     #[error("this route takes no body")]
     UnexpectedBody,
@@ -70,20 +75,29 @@ pub(crate) enum Error {
 /// What the client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// gRPC: content type `application/grpc`.
+    /// gRPC: content type `application/grpc`, over HTTP/2.
     Grpc,
     /// JSON over HTTP.
     Rest,
 }
 
 impl Dialect {
-    /// Finds out from the content type, before anything else is decided.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let essence = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-        match essence.strip_prefix(b"application/grpc") {
-            Some([] | [b'+' | b';', ..]) => Self::Grpc,
-            _ => Self::Rest,
+    /// Finds out from the head, before anything else is decided. Below HTTP/2 nobody speaks gRPC: its answers end with
+    /// trailers, which get lost there.
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        if request.version() == Version::HTTP_2 && grpc::is_protobuf(request.headers()) {
+            Self::Grpc
+        } else {
+            Self::Rest
         }
+    }
+
+    /// Refuses what calls itself gRPC and is not the gRPC that is spoken here.
+    pub(crate) fn check(self, headers: &HeaderMap) -> Result<(), Error> {
+        if self == Self::Rest && grpc::is_named(headers) {
+            return Err(Error::OtherGrpc);
+        }
+        Ok(())
     }
 
     /// Answers with a failure.
