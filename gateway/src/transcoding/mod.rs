@@ -142,11 +142,16 @@ impl Binding {
         body: Incoming,
         deadline: Deadline,
     ) -> Result<Bytes, Error> {
-        if let Self::Rest(binding) = self
-            && binding.answers_with_a_stream()
-        {
-            // Before anything is called: a call whose answer can't be given may have done its work.
-            return Err(Error::StreamOverRest);
+        if let Self::Rest(binding) = self {
+            if binding.answers_with_a_stream() {
+                // Before anything is called: a call whose answer can't be given may have done its work.
+                return Err(Error::StreamOverRest);
+            }
+            if let Err(refusal) = binding.admit_body(&parts.headers) {
+                // What is refused anyway is not read; nothing at all is no body.
+                let empty = rest::is_empty(body, deadline).await?;
+                return if empty { binding.read(captures, parts, b"") } else { Err(refusal) };
+            }
         }
         let body = body::read(body, deadline).await?;
         match self {
