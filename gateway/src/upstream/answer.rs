@@ -188,3 +188,92 @@ fn malformed(what: impl Into<String>) -> Failure {
 fn broken(error: impl Into<BoxError>) -> Failure {
     Failure::Broken(error.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The messages of an answer whose body comes in pieces of that size, and how it ends.
+    async fn read(body: &[u8], piece: usize) -> (Vec<Bytes>, Result<(), Failure>) {
+        let pieces = body.chunks(piece).map(|piece| Frame::data(Bytes::copy_from_slice(piece)));
+        let trailers = HeaderMap::from_iter([(
+            http::HeaderName::from_static("grpc-status"),
+            HeaderValue::from_static("0"),
+        )]);
+        let frames: Vec<_> =
+            pieces.chain([Frame::trailers(trailers)]).map(Ok::<_, Status>).collect();
+        let mut response = Response::new(Body::new(StreamBody::new(stream::iter(frames))));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        let mut answer = Answer::begin(response).unwrap();
+        let mut messages = Vec::new();
+        loop {
+            match answer.next().await {
+                Ok(Some(message)) => messages.push(message),
+                Ok(None) => return (messages, Ok(())),
+                Err(failure) => return (messages, Err(failure)),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_may_come_in_any_pieces() {
+        let body = b"\0\0\0\0\x03abc\0\0\0\0\0\0\0\0\0\x01d";
+        for piece in 1..=body.len() {
+            let (messages, end) = read(body, piece).await;
+            assert_eq!(messages, ["abc", "", "d"], "{piece}");
+            assert!(end.is_ok(), "{piece}: {end:?}");
+        }
+        for cut in 1..body.len() {
+            let (messages, end) = read(&body[..cut], 3).await;
+            let whole = [8, 13].iter().filter(|end| **end <= cut).count();
+            assert_eq!(messages.len(), whole, "{cut}");
+            assert_eq!(end.is_ok(), [8, 13].contains(&cut), "{cut}: {end:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_limit_is_the_last_length_that_is_taken() {
+        let message = |length: usize| {
+            let prefix = u32::try_from(length).unwrap().to_be_bytes();
+            [&[0], prefix.as_slice(), &vec![7; length]].concat()
+        };
+        let (messages, end) = read(&message(LIMIT), 16 * 1024).await;
+        assert_eq!((messages[0].len(), end.is_ok()), (LIMIT, true));
+        let (messages, end) = read(&message(LIMIT + 1), 16 * 1024).await;
+        assert_eq!(messages.len(), 0);
+        assert!(matches!(end, Err(Failure::TooLarge)), "{end:?}");
+    }
+
+    #[test]
+    fn a_status_is_read_as_leniently_as_it_can_be_told_from_none() {
+        let read = |pairs: &[(&'static str, &'static str)]| {
+            let mut trailers = HeaderMap::new();
+            for (name, value) in pairs {
+                trailers.append(*name, HeaderValue::from_static(value));
+            }
+            status(&trailers).map(|status| {
+                (status.code(), status.message().to_owned(), status.details().to_vec())
+            })
+        };
+        let (code, message, details) = read(&[
+            ("grpc-status", "05"),
+            ("grpc-message", "a%20%ff"),
+            ("grpc-status-details-bin", "YWI="),
+        ])
+        .unwrap();
+        assert_eq!(
+            (code, message.as_str(), details),
+            (Code::NotFound, "a \u{fffd}", b"ab".to_vec())
+        );
+        let (_, _, details) =
+            read(&[("grpc-status", "5"), ("grpc-status-details-bin", "YWI")]).unwrap();
+        assert_eq!(details, b"ab");
+        for wrong in ["", "17", "-1", "+1", "1.0", "x", "99999999999"] {
+            assert!(
+                matches!(read(&[("grpc-status", wrong)]), Err(Failure::Malformed(_))),
+                "{wrong}"
+            );
+        }
+        assert!(read(&[]).is_err() && read(&[("grpc-status", "0"), ("grpc-status", "0")]).is_err());
+    }
+}
