@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::authentication::Authenticator;
 use crate::authorization::Access;
 use crate::call::Rpcs;
 use crate::context::{Body, Call, Journey, RpcId, Step};
-use crate::error::GatewayError;
+use crate::error::{self, GatewayError};
 use crate::resilience;
 use crate::routing::{Allow, Found, RouteTable};
 use crate::transcoding::{self, Binding, Dialect, Settings};
@@ -60,7 +60,7 @@ impl Pipeline {
         request: Request<Incoming>,
         journey: &mut Journey,
     ) -> Response<Body> {
-        let dialect = Dialect::of(request.headers());
+        let dialect = Dialect::of(&request);
         match self.run(dialect, request, journey).await {
             Ok(answer) => answer,
             Err(error) => self.refuse(dialect, &error, journey),
@@ -88,6 +88,7 @@ impl Pipeline {
         journey: &mut Journey,
     ) -> Result<Response<Body>, GatewayError> {
         let (parts, body) = request.into_parts();
+        dialect.check(&parts.headers)?;
         let (target, name, values) = match self.find(dialect, &parts)? {
             Destination::Options(allow) => return Ok(transcoding::allow(allow.header())),
             Destination::Target(target, name, values) => (target, name, values),
@@ -104,7 +105,8 @@ impl Pipeline {
         let permit = target.access.admit(&principal)?;
         journey.mark(Step::Admit);
 
-        let metadata = self.metadata(&parts.headers, journey)?;
+        let ids = (&journey.request_id, &journey.trace_parent);
+        let metadata = self.transcoding.metadata(&parts.headers, ids)?;
         let message = target.binding.read(&values, &parts, body, deadline).await?;
         journey.mark(Step::Read);
 
@@ -112,7 +114,8 @@ impl Pipeline {
         let reply = self.rpcs.call(permit, call, journey.call(target.rpc.clone())).await;
         journey.mark(Step::Call);
 
-        let answer = target.binding.render(reply?, &self.transcoding)?;
+        let judge = error::end_of_stream(&journey.request_id);
+        let answer = target.binding.render(reply?, &self.transcoding, judge)?;
         journey.mark(Step::Render);
         Ok(answer)
     }
@@ -134,17 +137,5 @@ impl Pipeline {
                 Destination::Target(&found.route.target, found.route.template.text(), found.values)
             }
         })
-    }
-
-    /// What travels beside the message: what the client may send, and the exchange's own ids.
-    fn metadata(
-        &self,
-        headers: &HeaderMap,
-        journey: &Journey,
-    ) -> Result<HeaderMap, transcoding::Error> {
-        let mut metadata = self.transcoding.headers.request_metadata(headers)?;
-        metadata.insert("x-request-id", journey.request_id.header());
-        metadata.insert("traceparent", journey.trace_parent.clone());
-        Ok(metadata)
     }
 }

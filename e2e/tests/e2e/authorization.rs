@@ -152,7 +152,7 @@ async fn what_is_internal_has_no_route() {
 }
 
 #[tokio::test]
-async fn services_without_an_access_line_are_out_of_reach_by_grpc_too() {
+async fn what_only_looks_like_grpc_reaches_no_service() {
     let bed = setup().start().await;
     let shop = bed.shop();
     let root = shop.login("root@example.com").await;
@@ -167,14 +167,7 @@ async fn services_without_an_access_line_are_out_of_reach_by_grpc_too() {
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .await
-            .expect_status(200);
-        let unimplemented = i32::from(tonic::Code::Unimplemented).to_string();
-        assert_eq!(
-            answer.header("grpc-status"),
-            Some(unimplemented.as_str()),
-            "{rpc}: {:?}",
-            answer.headers
-        );
+            .expect_status(415);
         bed.no_service_saw(&answer).await;
     }
 }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use http::HeaderMap;
-use tonic::Status;
 
-use super::{Deadline, Principal};
+use super::{Deadline, Failure, Principal};
 
 /// The full name of an RPC, for example `user.v1.UserService/GetUser`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,10 +60,10 @@ pub(crate) enum Reply {
         /// What the service sent beside it: headers and trailers.
         metadata: HeaderMap,
     },
-    /// The answers of a server-streaming RPC; the first has not been awaited.
+    /// The answers of a server-streaming RPC; the first has come, or the end.
     Stream {
-        /// The response messages as protobuf wire bytes, ended by a status when it is not OK.
-        messages: BoxStream<'static, Result<Bytes, Status>>,
+        /// The response messages as protobuf wire bytes; a failure is the last item.
+        messages: BoxStream<'static, Result<Bytes, Failure>>,
         /// The headers that came before the first message.
         metadata: HeaderMap,
     },

@@ -6,6 +6,7 @@
 
 mod call;
 mod deadline;
+mod failure;
 mod journey;
 mod principal;
 mod request_id;
@@ -13,6 +14,7 @@ mod verdict;
 
 pub(crate) use call::{Call, Reply, RpcId};
 pub(crate) use deadline::Deadline;
+pub(crate) use failure::Failure;
 pub(crate) use journey::{CallRecord, Journey, Step, Try};
 pub(crate) use principal::{Identity, Principal};
 pub(crate) use request_id::RequestId;

@@ -1,7 +1,9 @@
 //! The one failure table: what each failure means to the client.
 //!
 //! Rooms return their own errors; only here do they become a status, a code and a sentence. The inner chain of an
-//! error goes to the log, never to the client.
+//! error goes to the log, never to the client; how much of a service's own words passes is the rule of `service`.
+
+mod service;
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,13 +11,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, InvalidHeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use prost::Message as _;
 use thiserror::Error;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt, pb};
+use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::authorization::Denied;
-use crate::context::{Origin, RpcId, Verdict, code_name};
+use crate::context::{Failure, Origin, RequestId, RpcId, Verdict, code_name};
 use crate::resilience::{DeadlineExceeded, InvalidTimeout};
 use crate::transcoding::UnreadableBody;
 use crate::{authentication, routing, transcoding, upstream};
@@ -63,6 +64,9 @@ pub(crate) enum GatewayError {
     /// The upstream call.
     #[error(transparent)]
     Upstream(#[from] upstream::Error),
+    /// The end of a stream that had begun.
+    #[error(transparent)]
+    Stream(#[from] Failure),
     /// The code of the gateway failed.
     #[error("the gateway failed on this request")]
     Panicked,
@@ -75,7 +79,8 @@ impl GatewayError {
         let mut source = self.source();
         while let Some(error) = source {
             // A status prints its sources too; they come in their turn.
-            let text = match error.downcast_ref::<Box<Status>>() {
+            let status = error.downcast_ref::<Box<Status>>().map(|status| &**status);
+            let text = match status.or_else(|| error.downcast_ref()) {
                 Some(status) => format!("{} {}", code_name(status.code()), status.message()),
                 None => error.to_string(),
             };
@@ -117,6 +122,7 @@ impl GatewayError {
             Self::Transcoding(error) => self.transcoding(error),
             Self::DeadlineExceeded(_) => late(),
             Self::Upstream(error) => upstream(error),
+            Self::Stream(failure) => failed(failure),
             Self::Unserved(_) | Self::Unspeakable(_) | Self::Panicked => verdict(
                 None,
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -181,7 +187,7 @@ impl GatewayError {
             E::Body(UnreadableBody::Broken(_)) | E::Frame(_) => bad("invalid-body"),
             E::Header(_) => bad("invalid-header"),
             E::UnexpectedBody => bad("unexpected-body"),
-            E::MediaType => {
+            E::MediaType | E::OtherGrpc => {
                 self.client(None, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument)
             }
             E::Json(json) => Verdict {
@@ -192,13 +198,9 @@ impl GatewayError {
             E::Field(field) => {
                 Verdict { details: violation(&field.name, &field.problem), ..bad("invalid-field") }
             }
-            E::Answer(_) => verdict(
-                Some("malformed-answer"),
-                StatusCode::BAD_GATEWAY,
-                Code::Internal,
-                Origin::Upstream,
-                "the service answered with something that is not its message".to_owned(),
-            ),
+            E::Answer(_) => {
+                malformed("the service answered with something that is not its message")
+            }
             E::StreamOverRest => verdict(
                 Some("streaming-not-supported"),
                 StatusCode::NOT_IMPLEMENTED,
@@ -212,6 +214,16 @@ impl GatewayError {
     /// A verdict on the client, in the error's own words.
     fn client(&self, row: Option<&'static str>, status: StatusCode, code: Code) -> Verdict {
         verdict(row, status, code, Origin::Client, self.to_string())
+    }
+}
+
+/// Judges how a stream failed after it had begun; the cause goes to the gateway's own log.
+pub(crate) fn end_of_stream(id: &RequestId) -> impl FnMut(Failure) -> Verdict + Send + 'static {
+    let id = id.clone();
+    move |failure| {
+        let error = GatewayError::Stream(failure);
+        tracing::warn!(request_id = id.as_str(), cause = error.chain(), "a stream failed");
+        error.verdict()
     }
 }
 
@@ -247,13 +259,16 @@ fn violation(field: &str, description: &str) -> Bytes {
     Bytes::copy_from_slice(Status::with_error_details(Code::InvalidArgument, "", details).details())
 }
 
+/// What a client reads of a deadline, whoever noticed it first.
+const LATE: &str = "there was no answer before the deadline";
+
 fn late() -> Verdict {
     verdict(
         None,
         StatusCode::GATEWAY_TIMEOUT,
         Code::DeadlineExceeded,
         Origin::Upstream,
-        "there was no answer before the deadline".to_owned(),
+        LATE.to_owned(),
     )
 }
 
@@ -270,70 +285,35 @@ fn upstream(error: &upstream::Error) -> Verdict {
                 "the service behind this route can't be reached at the moment".to_owned(),
             )
         },
-        upstream::Error::TooLarge(_) => verdict(
-            Some("malformed-answer"),
-            StatusCode::BAD_GATEWAY,
-            Code::Internal,
+        upstream::Error::Failure(failure) => failed(failure),
+    }
+}
+
+fn failed(failure: &Failure) -> Verdict {
+    match failure {
+        Failure::Status(status) => service::service(status),
+        Failure::Malformed(_) => {
+            malformed("the service answered with something that is not its message")
+        }
+        Failure::TooLarge => malformed("the service answered with more than a message may hold"),
+        Failure::Broken(_) => verdict(
+            None,
+            StatusCode::SERVICE_UNAVAILABLE,
+            Code::Unavailable,
             Origin::Upstream,
-            "the service answered with more than a message may hold".to_owned(),
+            "the connection to the service broke".to_owned(),
         ),
-        upstream::Error::Status(status) => service(status),
     }
 }
 
-/// The service's own answer. What it says about its insides stays inside.
-fn service(status: &Status) -> Verdict {
-    let code = status.code();
-    let inside = matches!(code, Code::Internal | Code::Unknown | Code::DataLoss);
-    let origin = match code {
-        Code::Unavailable | Code::DeadlineExceeded | Code::Unimplemented | Code::Cancelled => {
-            Origin::Upstream
-        }
-        _ if inside => Origin::Upstream,
-        _ => Origin::Client,
-    };
-    let message = if inside { "the service failed on this request" } else { status.message() };
-    let verdict = Verdict {
-        reason: status.get_details_error_info().map(|info| info.reason),
-        retry_after: retry_delay(status),
-        metadata: status.metadata().clone().into_headers(),
-        details: if inside { Bytes::new() } else { Bytes::copy_from_slice(status.details()) },
-        ..verdict(None, http_status(code), code, origin, message.to_owned())
-    };
-    if code == Code::Unauthenticated {
-        unauthenticated(verdict, authentication::CHALLENGE)
-    } else {
-        verdict
-    }
-}
-
-/// The delay of a `google.rpc.RetryInfo`. Read by hand: the library overflows on the least of all durations.
-fn retry_delay(status: &Status) -> Option<Duration> {
-    let details = pb::Status::decode(status.details()).ok()?.details;
-    let info = details.iter().find(|any| any.type_url.ends_with("/google.rpc.RetryInfo"))?;
-    let delay = pb::RetryInfo::decode(info.value.as_slice()).ok()?.retry_delay?;
-    let (seconds, nanos) = (u64::try_from(delay.seconds).ok()?, u32::try_from(delay.nanos).ok()?);
-    (nanos < 1_000_000_000).then(|| Duration::new(seconds, nanos))
-}
-
-/// The HTTP status of a canonical code (google/rpc/code.proto).
-fn http_status(code: Code) -> StatusCode {
-    match code {
-        Code::Ok => StatusCode::OK,
-        Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
-        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => {
-            StatusCode::BAD_REQUEST
-        }
-        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-        Code::NotFound => StatusCode::NOT_FOUND,
-        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
-        Code::PermissionDenied => StatusCode::FORBIDDEN,
-        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
-        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
-        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Code::Internal | Code::Unknown | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
-    }
+fn malformed(detail: &str) -> Verdict {
+    verdict(
+        Some("malformed-answer"),
+        StatusCode::BAD_GATEWAY,
+        Code::Internal,
+        Origin::Upstream,
+        detail.to_owned(),
+    )
 }
 
 #[cfg(test)]

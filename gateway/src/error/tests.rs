@@ -23,7 +23,7 @@ fn check(error: impl Into<GatewayError>, expected: &str) -> Verdict {
 }
 
 fn answered(status: Status) -> GatewayError {
-    upstream::Error::Status(Box::new(status)).into()
+    Failure::Status(Box::new(status)).into()
 }
 
 /// A status of the transport has a source, as tonic's own have.
@@ -148,7 +148,7 @@ fn an_upstream_that_can_not_answer_is_never_named_to_the_client() {
             "upstream-unreachable 503 UNAVAILABLE Upstream",
         ),
         (
-            U::Unreachable { upstream, endpoint, source: Box::new(broken()) },
+            U::Unreachable { upstream, endpoint, source: broken().into() },
             "upstream-unreachable 503 UNAVAILABLE Upstream",
         ),
     ] {
@@ -170,7 +170,7 @@ fn check_ref(error: &GatewayError, expected: &str) -> Verdict {
 #[test]
 fn the_log_is_told_each_cause_once() {
     let (upstream, endpoint) = ("user".into(), "http://a:1".into());
-    let error = upstream::Error::Unreachable { upstream, endpoint, source: Box::new(broken()) };
+    let error = upstream::Error::Unreachable { upstream, endpoint, source: broken().into() };
     let chain = GatewayError::from(error).chain();
     assert_eq!(
         chain,

@@ -34,7 +34,7 @@ pub(super) async fn exchange(
     let journey = &mut record.journey;
     let current = door.current();
     let pipeline = &current.pipeline;
-    let dialect = Dialect::of(request.headers());
+    let dialect = Dialect::of(&request);
     let head = request.method() == Method::HEAD;
 
     let (parts, body) = request.into_parts();

@@ -11,12 +11,14 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use thiserror::Error;
-use tonic::{Code, Status};
+use tonic::Code;
 
-use crate::context::{Body, BoxError, Reply, Verdict};
+use crate::context::{Body, BoxError, Failure, Reply, Verdict};
 
 /// What `grpc-message` must not carry bare.
 const MESSAGE: &AsciiSet = &CONTROLS.add(b'%').add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+
+const GRPC: &[u8] = b"application/grpc";
 
 /// The body is not one gRPC message.
 #[derive(Debug, Error)]
@@ -27,6 +29,23 @@ pub(crate) enum InvalidFrame {
     /// The body is shorter or longer than its prefix says.
     #[error("the body is not one length-prefixed gRPC message")]
     Length,
+}
+
+/// Whether the one content type is gRPC with messages in protobuf.
+pub(super) fn is_protobuf(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (types.next(), types.next()) else { return false };
+    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let essence = essence.trim_ascii().to_ascii_lowercase();
+    essence == GRPC || essence.strip_prefix(GRPC) == Some(b"+proto")
+}
+
+/// Whether any content type begins as those of gRPC do, gRPC-Web and other formats included.
+pub(super) fn is_named(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_TYPE).iter().any(|value| {
+        let head = value.as_bytes().get(..GRPC.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(GRPC))
+    })
 }
 
 /// Takes the frame off the one message of a request.
@@ -42,17 +61,24 @@ pub(super) fn unframe(mut body: Bytes) -> Result<Bytes, InvalidFrame> {
     Ok(body)
 }
 
-/// Renders a reply; `headers` are those that the client may see.
-pub(super) fn render(reply: Reply, headers: HeaderMap) -> Response<Body> {
+/// Renders a reply; `headers` are those that the client may see, and `judge` says what a failed stream means to it.
+pub(super) fn render(
+    reply: Reply,
+    headers: HeaderMap,
+    mut judge: impl FnMut(Failure) -> Verdict + Send + 'static,
+) -> Response<Body> {
     let messages = match reply {
         Reply::Message { message, .. } => stream::once(async { Ok(message) }).boxed(),
         Reply::Stream { messages, .. } => messages,
     };
     // The status ends the body: after the messages, or instead of the one that failed.
-    let end = stream::once(async { Err(Status::ok("")) });
-    let frames = messages.chain(end).scan(false, |ended, item| {
-        let frame =
-            (!*ended).then(|| item.map_or_else(|status| Frame::trailers(trailers(&status)), frame));
+    let items = messages.map(Some).chain(stream::once(async { None }));
+    let frames = items.scan(false, move |ended, item| {
+        let frame = (!*ended).then(|| match item {
+            Some(Ok(message)) => frame(message),
+            Some(Err(failure)) => Frame::trailers(trailers(&judge(failure))),
+            None => Frame::trailers(status(Code::Ok)),
+        });
         *ended = frame.as_ref().is_none_or(Frame::is_trailers);
         async { frame.map(Ok::<_, BoxError>) }
     });
@@ -61,9 +87,7 @@ pub(super) fn render(reply: Reply, headers: HeaderMap) -> Response<Body> {
 
 /// Renders a verdict as an answer of trailers only.
 pub(super) fn refuse(verdict: &Verdict) -> Response<Body> {
-    let status =
-        Status::with_details(verdict.code, verdict.detail.clone(), verdict.details.clone());
-    answer(Empty::new().map_err(|never| match never {}).boxed_unsync(), trailers(&status))
+    answer(Empty::new().map_err(|never| match never {}).boxed_unsync(), trailers(verdict))
 }
 
 fn answer(body: Body, headers: HeaderMap) -> Response<Body> {
@@ -81,27 +105,32 @@ fn frame(message: Bytes) -> Frame<Bytes> {
     Frame::data(framed.freeze())
 }
 
-fn trailers(status: &Status) -> HeaderMap {
-    let mut trailers = HeaderMap::new();
-    trailers
-        .insert(HeaderName::from_static("grpc-status"), HeaderValue::from(status.code() as i32));
-    if status.code() != Code::Ok {
-        let message = utf8_percent_encode(status.message(), MESSAGE).to_string();
-        if let Ok(message) = HeaderValue::from_str(&message) {
-            trailers.insert(HeaderName::from_static("grpc-message"), message);
-        }
+fn trailers(verdict: &Verdict) -> HeaderMap {
+    let mut trailers = status(verdict.code);
+    let message = utf8_percent_encode(&verdict.detail, MESSAGE).to_string();
+    if let Ok(message) = HeaderValue::from_str(&message) {
+        trailers.insert(HeaderName::from_static("grpc-message"), message);
     }
-    if !status.details().is_empty()
-        && let Ok(details) = HeaderValue::from_str(&STANDARD_NO_PAD.encode(status.details()))
+    if !verdict.details.is_empty()
+        && let Ok(details) = HeaderValue::from_str(&STANDARD_NO_PAD.encode(&verdict.details))
     {
         trailers.insert(HeaderName::from_static("grpc-status-details-bin"), details);
     }
     trailers
 }
 
+fn status(code: Code) -> HeaderMap {
+    let status = (HeaderName::from_static("grpc-status"), HeaderValue::from(code as i32));
+    HeaderMap::from_iter([status])
+}
+
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+    use http_body_util::Collected;
+
     use super::*;
+    use crate::context::Origin;
 
     #[test]
     fn takes_exactly_one_uncompressed_message() {
@@ -118,27 +147,40 @@ mod tests {
         assert!(body(b"\x01\0\0\0\x02ab").unwrap_err().contains("compressed"));
     }
 
+    async fn rendered(reply: Reply) -> Collected<Bytes> {
+        let judge = |failure: Failure| Verdict {
+            row: None,
+            status: StatusCode::BAD_GATEWAY,
+            code: failure.code(),
+            detail: "100 % gone".to_owned(),
+            reason: None,
+            retry_after: None,
+            origin: Origin::Upstream,
+            details: Bytes::new(),
+            metadata: HeaderMap::new(),
+            headers: Vec::new(),
+        };
+        render(reply, HeaderMap::new(), judge).into_body().collect().await.unwrap()
+    }
+
     #[tokio::test]
     async fn a_message_is_framed_and_followed_by_its_status() {
         let reply =
             Reply::Message { message: Bytes::from_static(b"ab"), metadata: HeaderMap::new() };
-        let body = render(reply, HeaderMap::new()).into_body().collect().await.unwrap();
+        let body = rendered(reply).await;
         assert_eq!(body.trailers().unwrap()["grpc-status"], "0");
         assert_eq!(body.to_bytes(), &b"\0\0\0\0\x02ab"[..]);
     }
 
     #[tokio::test]
     async fn a_stream_that_fails_ends_with_the_failure() {
-        let items = [
-            Ok(Bytes::from_static(b"a")),
-            Err(Status::unavailable("100 % gone")),
-            Ok(Bytes::from_static(b"b")),
-        ];
+        let items =
+            [Ok(Bytes::from_static(b"a")), Err(Failure::TooLarge), Ok(Bytes::from_static(b"b"))];
         let reply =
             Reply::Stream { messages: stream::iter(items).boxed(), metadata: HeaderMap::new() };
-        let body = render(reply, HeaderMap::new()).into_body().collect().await.unwrap();
+        let body = rendered(reply).await;
         let trailers = body.trailers().unwrap();
-        assert_eq!(trailers["grpc-status"], "14");
+        assert_eq!(trailers["grpc-status"], "13");
         assert_eq!(trailers["grpc-message"], "100%20%25%20gone");
         assert_eq!(body.to_bytes(), &b"\0\0\0\0\x01a"[..]);
     }

@@ -17,9 +17,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::ALLOW;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use thiserror::Error;
@@ -31,7 +31,7 @@ pub(crate) use headers::{HeaderPolicy, InvalidHeader};
 pub(crate) use http_rule::{HttpRule, http_rules};
 pub(crate) use rest::{InvalidField, RestBinding};
 
-use crate::context::{Body, Deadline, Reply, RequestId, Verdict};
+use crate::context::{Body, Deadline, Failure, Reply, RequestId, Verdict};
 use crate::message::{JsonError, Schema, WireError};
 use crate::setting::Problem;
 
@@ -56,6 +56,11 @@ pub(crate) enum Error {
     /// The body is in another format.
     #[error("the body must be application/json (curl sends that with --json)")]
     MediaType,
+    /// The client means gRPC, but not in a form in which it can be served.
+    #[error(
+        "gRPC is spoken here over HTTP/2, with one content type: application/grpc or application/grpc+proto"
+    )]
+    OtherGrpc,
     /// The route has no body.
     #[error("this route takes no body")]
     UnexpectedBody,
@@ -70,20 +75,29 @@ pub(crate) enum Error {
 /// What the client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// gRPC: content type `application/grpc`.
+    /// gRPC: content type `application/grpc`, over HTTP/2.
     Grpc,
     /// JSON over HTTP.
     Rest,
 }
 
 impl Dialect {
-    /// Finds out from the content type, before anything else is decided.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let essence = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-        match essence.strip_prefix(b"application/grpc") {
-            Some([] | [b'+' | b';', ..]) => Self::Grpc,
-            _ => Self::Rest,
+    /// Finds out from the head, before anything else is decided. Below HTTP/2 nobody speaks gRPC: its answers end with
+    /// trailers, which get lost there.
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        if request.version() == Version::HTTP_2 && grpc::is_protobuf(request.headers()) {
+            Self::Grpc
+        } else {
+            Self::Rest
         }
+    }
+
+    /// Refuses what calls itself gRPC and is not the gRPC that is spoken here.
+    pub(crate) fn check(self, headers: &HeaderMap) -> Result<(), Error> {
+        if self == Self::Rest && grpc::is_named(headers) {
+            return Err(Error::OtherGrpc);
+        }
+        Ok(())
     }
 
     /// Answers with a failure.
@@ -128,11 +142,16 @@ impl Binding {
         body: Incoming,
         deadline: Deadline,
     ) -> Result<Bytes, Error> {
-        if let Self::Rest(binding) = self
-            && binding.answers_with_a_stream()
-        {
-            // Before anything is called: a call whose answer can't be given may have done its work.
-            return Err(Error::StreamOverRest);
+        if let Self::Rest(binding) = self {
+            if binding.answers_with_a_stream() {
+                // Before anything is called: a call whose answer can't be given may have done its work.
+                return Err(Error::StreamOverRest);
+            }
+            if let Err(refusal) = binding.admit_body(&parts.headers) {
+                // What is refused anyway is not read; nothing at all is no body.
+                let empty = rest::is_empty(body, deadline).await?;
+                return if empty { binding.read(captures, parts, b"") } else { Err(refusal) };
+            }
         }
         let body = body::read(body, deadline).await?;
         match self {
@@ -141,16 +160,17 @@ impl Binding {
         }
     }
 
-    /// Renders a reply.
+    /// Renders a reply; `judge` says what it means to the client when a stream fails.
     pub(crate) fn render(
         &self,
         reply: Reply,
         settings: &Settings,
+        judge: impl FnMut(Failure) -> Verdict + Send + 'static,
     ) -> Result<Response<Body>, Error> {
         let (Reply::Message { metadata, .. } | Reply::Stream { metadata, .. }) = &reply;
         let headers = settings.headers.response_headers(metadata);
         match (self, reply) {
-            (Self::Untouched, reply) => Ok(grpc::render(reply, headers)),
+            (Self::Untouched, reply) => Ok(grpc::render(reply, headers, judge)),
             (Self::Rest(binding), Reply::Message { message, .. }) => {
                 Ok(binding.render(&message, headers)?.map(full))
             }
@@ -206,6 +226,20 @@ impl Settings {
             status_by_reason,
             problem_base: problem_base.trim_end_matches('/').to_owned(),
         })
+    }
+}
+
+impl Settings {
+    /// What travels beside the message: what the client may send, and the exchange's own ids.
+    pub(crate) fn metadata(
+        &self,
+        headers: &HeaderMap,
+        (id, trace_parent): (&RequestId, &HeaderValue),
+    ) -> Result<HeaderMap, Error> {
+        let mut metadata = self.headers.request_metadata(headers)?;
+        metadata.insert("x-request-id", id.header());
+        metadata.insert("traceparent", trace_parent.clone());
+        Ok(metadata)
     }
 }
 

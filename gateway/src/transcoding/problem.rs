@@ -38,7 +38,11 @@ pub(super) fn render(
     schema: &Arc<Schema>,
     base: &str,
 ) -> Response<Bytes> {
-    let phrase = status.canonical_reason().unwrap_or("Unknown");
+    let phrase = match status.as_u16() {
+        // Not registered; the name is nginx's, which began to use it.
+        499 => "Client Closed Request",
+        _ => status.canonical_reason().unwrap_or("Unknown"),
+    };
     let problem = Problem {
         r#type: verdict.row.map_or_else(|| "about:blank".to_owned(), |row| format!("{base}/{row}")),
         title: verdict.row.map_or_else(|| phrase.to_owned(), title),

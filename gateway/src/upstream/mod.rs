@@ -3,7 +3,7 @@
 //! It introduces `load_balancing` and `resilience` to each other, which do not know one another, and it is the
 //! only place that holds connections to services. It never reads a message and never decides who may call.
 
-mod codec;
+mod answer;
 mod config;
 mod peer;
 
@@ -14,12 +14,12 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::uri::PathAndQuery;
 use thiserror::Error;
-use tonic::{Code, Status};
+use tonic::Code;
 
 pub(crate) use config::Config;
 pub(crate) use peer::{InvalidAddress, Peer};
 
-use crate::context::{CallRecord, Deadline, Reply, Try};
+use crate::context::{BoxError, CallRecord, Deadline, Failure, Reply, Try};
 use crate::load_balancing::{Algorithm, Balancer, Pick};
 use crate::resilience::{self, DeadlineExceeded};
 
@@ -35,12 +35,9 @@ pub(crate) enum Error {
         /// The upstream's name.
         upstream: Arc<str>,
     },
-    /// The service answered with a status that is not OK.
-    #[error("the service answered with an error")]
-    Status(#[source] Box<Status>),
-    /// The service answered with a message beyond the limit of the transport.
-    #[error("the service's answer is too large")]
-    TooLarge(#[source] Box<Status>),
+    /// The service failed, or what answered in its place.
+    #[error(transparent)]
+    Failure(#[from] Failure),
     /// The endpoint could not be reached, or the connection broke before the answer.
     #[error("endpoint {endpoint} of upstream `{upstream}` could not be reached")]
     Unreachable {
@@ -50,7 +47,7 @@ pub(crate) enum Error {
         endpoint: Arc<str>,
         /// What the transport says.
         #[source]
-        source: Box<Status>,
+        source: BoxError,
     },
 }
 
@@ -58,7 +55,7 @@ impl Error {
     /// Whether the request never left: then nobody can have acted on it.
     fn is_unsent(&self) -> bool {
         let Self::Unreachable { source, .. } = self else { return false };
-        causes(source).any(<dyn std::error::Error>::is::<tonic::ConnectError>)
+        causes(&**source).any(<dyn std::error::Error>::is::<tonic::ConnectError>)
     }
 }
 
@@ -104,6 +101,10 @@ impl Upstream {
             let turn = self.balancer.turn();
             let mut tried = HashSet::new();
             loop {
+                // Nobody waits for what would be sent now.
+                if deadline.remaining().is_zero() {
+                    return Err(DeadlineExceeded.into());
+                }
                 let pick = self.balancer.pick(&turn, |index| !tried.contains(&index));
                 let pick =
                     pick.ok_or_else(|| Error::NoEndpoint { upstream: Arc::clone(&self.name) })?;
@@ -134,35 +135,34 @@ impl Upstream {
         let no_endpoint = || Error::NoEndpoint { upstream: Arc::clone(&self.name) };
         let peer = self.peers.get(pick.index()).ok_or_else(no_endpoint)?;
         let endpoint = pick.endpoint().address();
-        metadata.insert("grpc-timeout", resilience::timeout_header(deadline));
-
+        // Of a stream the deadline covers the first message only; a service would end the whole stream by it.
+        if !method.streams {
+            metadata.insert("grpc-timeout", resilience::timeout_header(deadline));
+        }
         let this = record.tries.push_mut(Try { endpoint: Arc::clone(endpoint), code: None });
         let outcome = peer.send(method, message, metadata).await;
-        this.code = Some(outcome.as_ref().map_or_else(Status::code, |_| Code::Ok));
-        outcome.map_err(|status| self.judge(endpoint, status))
+        this.code = Some(outcome.as_ref().map_or_else(Failure::code, |_| Code::Ok));
+        outcome.map_err(|failure| self.judge(endpoint, failure))
     }
 
-    /// Tells an answer of the service from a failure on the way to it: only the latter has a source.
-    fn judge(&self, endpoint: &Arc<str>, status: Status) -> Error {
-        if peer::is_too_large(&status) {
-            return Error::TooLarge(Box::new(status));
-        }
-        if std::error::Error::source(&status).is_none() {
-            return Error::Status(Box::new(status));
-        }
-        if causes(&status).any(<dyn std::error::Error>::is::<tonic::TimeoutExpired>) {
+    /// Tells an answer of the service from a failure on the way to it, of which the log is to know where it was.
+    fn judge(&self, endpoint: &Arc<str>, failure: Failure) -> Error {
+        let Failure::Broken(source) = failure else { return Error::Failure(failure) };
+        if causes(&*source).any(<dyn std::error::Error>::is::<tonic::TimeoutExpired>) {
             // The transport reads `grpc-timeout` too and may notice the deadline a moment before us.
             return Error::DeadlineExceeded(DeadlineExceeded);
         }
         Error::Unreachable {
             upstream: Arc::clone(&self.name),
             endpoint: Arc::clone(endpoint),
-            source: Box::new(status),
+            source,
         }
     }
 }
 
 /// What the transport says, outermost first.
-fn causes(status: &Status) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-    std::iter::successors(std::error::Error::source(status), |error| error.source())
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
 }

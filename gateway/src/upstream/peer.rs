@@ -5,19 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Uri};
 use thiserror::Error;
 use tokio::time;
-use tonic::client::Grpc;
-use tonic::metadata::MetadataMap;
 use tonic::transport::{self, Channel};
-use tonic::{Code, Extensions, Request, Status};
 
-use super::Method;
-use super::codec::Untouched;
-use crate::context::Reply;
+use super::{Method, answer};
+use crate::context::{Failure, Reply};
 use crate::load_balancing::Endpoint;
 
 /// The address of an endpoint is not one.
@@ -90,53 +85,19 @@ impl Peer {
         let path = PathAndQuery::from_static("/grpc.health.v1.Health/Check");
         let method = Method { path, streams: false };
         let check = self.send(&method, Bytes::new(), HeaderMap::new());
-        if let Ok(Err(status)) = time::timeout(Duration::from_secs(3), check).await {
-            tracing::debug!(endpoint = %self.endpoint.address(), %status, "endpoint does not say it is well");
+        if let Ok(Err(failure)) = time::timeout(Duration::from_secs(3), check).await {
+            tracing::debug!(endpoint = %self.endpoint.address(), ?failure, "endpoint does not say it is well");
         }
         self.tried.store(true, Ordering::Release);
     }
 
-    /// One try. A status with a source comes from the transport, one without from the service.
+    /// One try.
     pub(super) async fn send(
         &self,
         method: &Method,
         message: Bytes,
         metadata: HeaderMap,
-    ) -> Result<Reply, Status> {
-        let mut grpc = Grpc::new(self.channel.clone());
-        grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
-        let metadata = MetadataMap::from_headers(metadata);
-        let request = Request::from_parts(metadata, Extensions::default(), message);
-        let path = method.path.clone();
-        if method.streams {
-            let (metadata, messages, _) =
-                grpc.server_streaming(request, path, Untouched).await?.into_parts();
-            let messages = messages.map(|item| item.map_err(presentable)).boxed();
-            return Ok(Reply::Stream { messages, metadata: metadata.into_headers() });
-        }
-        let (metadata, message, _) = grpc.unary(request, path, Untouched).await?.into_parts();
-        Ok(Reply::Message { message, metadata: metadata.into_headers() })
+    ) -> Result<Reply, Failure> {
+        answer::ask(self.channel.clone(), method, message, metadata).await
     }
-}
-
-/// A message of more than 4 MiB is refused by the transport, with a status that only its text tells from a service's own.
-pub(super) fn is_too_large(status: &Status) -> bool {
-    status.code() == Code::OutOfRange
-        && status.message().starts_with("Error, decoded message length too large")
-}
-
-/// What transport and service say of their insides is for the log; the client learns that the stream failed.
-fn presentable(status: Status) -> Status {
-    if let Some(source) = std::error::Error::source(&status) {
-        tracing::warn!(%source, "a stream broke");
-        return Status::unavailable("the connection to the service broke");
-    }
-    if is_too_large(&status) {
-        return Status::internal("a message of the service is too large");
-    }
-    if matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss) {
-        tracing::warn!(message = status.message(), "a stream failed in its service");
-        return Status::new(status.code(), "the service failed on this request");
-    }
-    status
 }

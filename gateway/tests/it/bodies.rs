@@ -72,6 +72,30 @@ async fn a_body_that_comes_in_pieces_is_one_body() {
     assert_eq!(seen.header("x-trailer"), None);
 }
 
+/// Nobody has to send four megabytes to learn that they are not wanted.
+#[tokio::test]
+async fn a_body_that_is_refused_anyway_is_not_read() {
+    let kitchen = Upstream::content().await;
+    let gate = Gate::before(&kitchen).await;
+    for (line, status) in [
+        ("POST /v1/dishes HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 9", 415),
+        ("POST /v1/dishes HTTP/1.1\r\nContent-Length: 9\r\nExpect: 100-continue", 415),
+        ("POST /v1/dishes HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{", 415),
+        ("GET /v1/dishes/soup HTTP/1.1\r\nContent-Length: 9", 400),
+        ("GET /v1/dishes/soup HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{", 400),
+    ] {
+        // The rest of the body never comes.
+        let mut wire = Wire::open(&gate).await;
+        let (first, rest) = line.split_once("\r\n\r\n").unwrap_or((line, ""));
+        wire.send(format!("{first}\r\nHost: a\r\n\r\n{rest}\r\n")).await;
+        wire.answer().await.is(status);
+    }
+    kitchen.saw_nothing();
+    // Chunks without content are no body on a route without one either.
+    let request = "GET /v1/dishes/soup HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n";
+    assert_eq!(Wire::talk(&gate, request).await[0].status, 200);
+}
+
 #[tokio::test]
 async fn who_asks_first_is_told_to_go_on() {
     let kitchen = Upstream::content().await;

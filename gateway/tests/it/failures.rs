@@ -128,6 +128,17 @@ async fn a_client_may_want_it_sooner() {
 }
 
 #[tokio::test]
+async fn nothing_is_sent_after_the_deadline() {
+    let kitchen = Upstream::content().await;
+    let gate = Gate::before(&kitchen).await;
+    for passed in ["1n", "0S"] {
+        let reply = gate.post("/v1/dishes", &json!({})).header("grpc-timeout", passed).await;
+        assert_eq!(gate.line(&reply.is(504)).await["tries"], 0);
+    }
+    kitchen.saw_nothing();
+}
+
+#[tokio::test]
 async fn a_client_that_goes_away_takes_its_call_with_it() {
     let kitchen = Upstream::answering(|_| Answer::never()).await;
     let gate = Gate::before(&kitchen).await;

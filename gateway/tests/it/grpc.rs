@@ -85,22 +85,48 @@ async fn the_access_line_counts_for_grpc_too() {
     kitchen.saw_nothing();
     client.call("GetDish", with(key.token(&json!({"roles": ["cook"]})))).await.unwrap();
     assert_eq!(kitchen.only_call().header("x-principal-id"), Some("ada"));
-    // Another spelling of the content type is the same dialect, or none; never a side door.
+}
+
+#[tokio::test]
+async fn only_grpc_with_protobuf_over_http2_is_grpc() {
+    let kitchen = Upstream::content().await;
+    let gate = Gate::before(&kitchen).await.speaking_http2();
+    let ask = || {
+        let ask = gate.ask(http::Method::POST, "/kitchen.v1.Kitchen/Whisper");
+        ask.body(&b"\0\0\0\0\0"[..])
+    };
     for content_type in [
+        "application/grpc",
+        "APPLICATION/gRPC",
         "application/grpc+proto",
         "application/grpc;x=1",
-        "APPLICATION/GRPC",
-        "application/grpc-web",
-        "application/json",
+        "application/grpc+Proto ; x=1",
     ] {
-        let head = format!("Content-Type: {content_type}\r\nContent-Length: 5\r\n");
-        let answers = Wire::talk(&gate, format!(
-            "POST /kitchen.v1.Kitchen/GetDish HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{head}\r\n\0\0\0\0\0"
-        ))
-        .await;
-        let refused = answers[0].status == 404 || answers[0].header("grpc-status") == "16";
-        assert!(refused, "{content_type}: {}", answers[0]);
+        ask().header("content-type", content_type).await.is(200);
+        assert_eq!(kitchen.only_call().rpc, "kitchen.v1.Kitchen/Whisper", "{content_type}");
     }
+    for content_type in [
+        "application/grpc+json",
+        "application/grpc+",
+        "application/grpc-web",
+        "application/grpc-web+proto",
+        "application/GRPC+thrift",
+        "application/grpc, application/grpc",
+    ] {
+        let reply = ask().header("content-type", content_type).await.is(415);
+        let words = reply.problem()["detail"].to_string();
+        assert!(words.contains("application/grpc+proto"), "{content_type}: {words}");
+    }
+    for other in ["application/grpc", "application/json"] {
+        let ask = ask().header("content-type", other);
+        ask.header("content-type", "application/grpc").await.is(415).problem();
+    }
+    ask().header("content-type", "application/json").await.is(404);
+    kitchen.saw_nothing();
+    // Below HTTP/2 the trailers would be lost, and with them the outcome.
+    let request = "POST /kitchen.v1.Kitchen/Whisper HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/grpc\r\nContent-Length: 5\r\n\r\n\0\0\0\0\0";
+    let answers = Wire::talk(&gate, request).await;
+    assert_eq!(answers[0].status, 415, "{}", answers[0]);
     kitchen.saw_nothing();
 }
 
@@ -199,9 +225,37 @@ async fn the_clients_deadline_is_kept() {
 }
 
 #[tokio::test]
+async fn a_stream_outlives_the_deadline_once_it_has_begun() {
+    let kitchen = Upstream::answering(|_| Answer::wire(b"").open_end()).await;
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 200ms }"))
+            .await;
+    let stream = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap();
+    let mut stream = stream.into_inner();
+    assert_eq!(stream.message().await.unwrap().unwrap(), "");
+    // A service that is told a deadline ends its stream by it.
+    assert_eq!(kitchen.only_call().header("grpc-timeout"), None);
+    let later = tokio::time::timeout(Duration::from_millis(500), stream.message()).await;
+    assert!(later.is_err(), "{later:?}");
+    drop(stream);
+    kitchen.cancelled(1).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_begin_is_left_at_the_deadline() {
+    let kitchen = Upstream::answering(|_| Answer::framed("").open_end()).await;
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 200ms }"))
+            .await;
+    let status = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    kitchen.cancelled(1).await;
+}
+
+#[tokio::test]
 async fn what_is_not_one_plain_message_is_refused() {
     let kitchen = Upstream::content().await;
-    let gate = Gate::before(&kitchen).await;
+    let gate = Gate::before(&kitchen).await.speaking_http2();
     for (frame, words) in [
         ("", "length-prefixed"),
         ("\0\0\0\0", "length-prefixed"),
@@ -209,13 +263,10 @@ async fn what_is_not_one_plain_message_is_refused() {
         ("\0\0\0\0\0\0\0\0\0\0", "length-prefixed"),
         ("\x01\0\0\0\x01a", "compressed"),
     ] {
-        let head = format!("Content-Type: application/grpc\r\nContent-Length: {}\r\n", frame.len());
-        let answers = Wire::talk(&gate, format!(
-            "POST /kitchen.v1.Kitchen/Whisper HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{head}\r\n{frame}"
-        ))
-        .await;
-        assert_eq!(answers[0].header("grpc-status"), "3", "{frame:?}: {}", answers[0]);
-        assert!(answers[0].header("grpc-message").contains(words), "{}", answers[0]);
+        let ask = gate.ask(http::Method::POST, "/kitchen.v1.Kitchen/Whisper");
+        let reply = ask.header("content-type", "application/grpc").body(frame).await.is(200);
+        assert_eq!(reply.header("grpc-status"), "3", "{frame:?}: {reply}");
+        assert!(reply.header("grpc-message").contains(words), "{reply}");
     }
     kitchen.saw_nothing();
 }
@@ -278,15 +329,37 @@ async fn a_stream_that_fails_keeps_the_insides_of_its_service_inside() {
 
 #[tokio::test]
 async fn a_message_of_a_stream_beyond_the_limit_is_the_services_fault() {
-    let long = [b"\0\x00\x50\x00\x00".as_slice(), &vec![0; 0x50_0000]].concat();
+    let long = [b"\0\0\0\0\0\0\x00\x50\x00\x00".as_slice(), &vec![0; 0x50_0000]].concat();
     let kitchen = Upstream::answering(move |_| Answer::framed(long.clone())).await;
     let gate = Gate::before(&kitchen).await;
     let stream = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap();
-    let status = crate::stand::soon("the end", stream.into_inner().message()).await.unwrap_err();
+    let mut stream = stream.into_inner();
+    assert_eq!(stream.message().await.unwrap().unwrap(), "");
+    let status = crate::stand::soon("the end", stream.message()).await.unwrap_err();
     assert_eq!(status.code(), Code::Internal);
-    assert_eq!(status.message(), "a message of the service is too large");
+    assert_eq!(status.message(), "the service answered with more than a message may hold");
     let status = gate.grpc().await.call("Whisper", request("")).await.unwrap_err();
     assert_eq!(status.code(), Code::Internal);
+}
+
+#[tokio::test]
+async fn a_stream_that_stops_being_grpc_is_the_services_fault() {
+    for answer in [
+        Answer::wire(b"").without_trailers(),
+        Answer::wire(b"").trailer("grpc-status", "99"),
+        Answer::framed(&b"\0\0\0\0\0\0\0"[..]),
+        Answer::framed(&b"\0\0\0\0\0\x01\0\0\0\0"[..]),
+    ] {
+        let kitchen = Upstream::answering(move |_| answer.clone()).await;
+        let gate = Gate::before(&kitchen).await;
+        let stream = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap();
+        let mut stream = stream.into_inner();
+        assert_eq!(stream.message().await.unwrap().unwrap(), "");
+        let status = stream.message().await.unwrap_err();
+        assert_eq!(status.code(), Code::Internal);
+        assert_eq!(status.message(), "the service answered with something that is not its message");
+        gate.errors.lines_that("the cause", 1, |line| line.contains("a stream failed")).await;
+    }
 }
 
 #[tokio::test]

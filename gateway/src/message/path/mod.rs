@@ -4,6 +4,7 @@
 //! it sees what a conforming parser sees. [`TextPath`] writes the other way, from a path variable or a
 //! query parameter to wire bytes.
 
+mod oneof;
 mod read;
 #[cfg(test)]
 mod tests;

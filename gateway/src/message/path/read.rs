@@ -83,7 +83,7 @@ fn collect<'a>(steps: &'a [Field], wire: &'a [u8], values: &mut Vec<Value<'a>>) 
     }
 }
 
-fn occurrences<'a>(field: &Field, wire: &'a [u8]) -> Outcome<Vec<Occurrence<'a>>> {
+pub(super) fn occurrences<'a>(field: &Field, wire: &'a [u8]) -> Outcome<Vec<Occurrence<'a>>> {
     let message = field.parent();
     Ok(read_field(message.schema(), message.table(), field.index(), wire)?)
 }

@@ -6,6 +6,7 @@ mod response;
 #[cfg(test)]
 mod tests;
 
+pub(super) use request::is_empty;
 use thiserror::Error;
 
 use super::HttpRule;

@@ -2,19 +2,33 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::pin::pin;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
+use http_body::Body;
+use http_body_util::BodyExt as _;
+use tokio::time;
 
 use super::query::{self, invalid};
 use super::{InvalidField, RequestBody, RestBinding};
+use crate::context::{BoxError, Deadline};
 use crate::message::{Field, FieldPath, JsonIn, TextPath};
-use crate::transcoding::Error;
+use crate::transcoding::{Error, UnreadableBody};
 
 impl RestBinding {
-    /// Writes the message as wire bytes.
+    /// Whether a body with this head is one that the route takes.
+    pub(in crate::transcoding) fn admit_body(&self, headers: &HeaderMap) -> Result<(), Error> {
+        match self.body {
+            RequestBody::Nothing => Err(Error::UnexpectedBody),
+            _ if is_json(headers) => Ok(()),
+            _ => Err(Error::MediaType),
+        }
+    }
+
+    /// Writes the message as wire bytes; the body was admitted, or is empty.
     pub(in crate::transcoding) fn read(
         &self,
         captures: &[Cow<'_, str>],
@@ -22,7 +36,7 @@ impl RestBinding {
         body: &[u8],
     ) -> Result<Bytes, Error> {
         let mut wire = Vec::with_capacity(body.len() + 64);
-        self.read_body(&parts.headers, body, &mut wire)?;
+        self.read_body(body, &mut wire)?;
         self.read_query(parts.uri.query().unwrap_or_default(), &mut wire)?;
         for (variable, value) in self.variables.iter().zip(captures) {
             bind(variable, value, &mut wire)?;
@@ -30,20 +44,12 @@ impl RestBinding {
         Ok(wire.into())
     }
 
-    fn read_body(&self, headers: &HeaderMap, body: &[u8], wire: &mut Vec<u8>) -> Result<(), Error> {
-        if body.is_empty() {
-            return Ok(());
-        }
-        if matches!(self.body, RequestBody::Nothing) {
-            return Err(Error::UnexpectedBody);
-        }
-        if !is_json(headers) {
-            return Err(Error::MediaType);
-        }
+    fn read_body(&self, body: &[u8], wire: &mut Vec<u8>) -> Result<(), Error> {
         match &self.body {
+            _ if body.is_empty() => {}
             RequestBody::Everything => self.input.json_to_wire(body, &JsonIn::default(), wire)?,
             RequestBody::Field(field) => field.json_to_wire(body, &JsonIn::default(), wire)?,
-            RequestBody::Nothing => {}
+            RequestBody::Nothing => return Err(Error::UnexpectedBody),
         }
         Ok(())
     }
@@ -70,15 +76,44 @@ impl RestBinding {
                 )
                 .into());
             }
-            if !path.is_repeated()
-                && !seen.insert(path.path().fields().iter().map(Field::number).collect::<Vec<_>>())
-            {
+            let numbers = path.path().fields().iter().map(Field::number).collect::<Vec<_>>();
+            if seen.insert(numbers) {
+                if let Some(rival) = path.path().rival(wire)? {
+                    return Err(invalid(&name, &beside(&rival)).into());
+                }
+            } else if !path.is_repeated() {
                 return Err(invalid(&name, "given twice, but it holds one value").into());
             }
             path.encode(&value, wire).map_err(|error| invalid(&name, &error.reason()))?;
         }
         Ok(())
     }
+}
+
+/// Whether a body holds nothing. It is read no further than to its first byte.
+pub(in crate::transcoding) async fn is_empty<B>(
+    body: B,
+    deadline: Deadline,
+) -> Result<bool, UnreadableBody>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    if body.size_hint().lower() > 0 {
+        return Ok(false);
+    }
+    let mut body = pin!(body);
+    let first = async {
+        while let Some(frame) = body.frame().await {
+            if frame?.data_ref().is_some_and(|data| !data.is_empty()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    };
+    let first = time::timeout_at(deadline.instant(), first).await;
+    let first = first.map_err(|_late| UnreadableBody::TooSlow)?;
+    first.map_err(|error: B::Error| UnreadableBody::Broken(error.into()))
 }
 
 /// Binds a path variable. Body and query may say the same, but nothing else.
@@ -88,6 +123,9 @@ fn bind(variable: &TextPath, value: &str, wire: &mut Vec<u8>) -> Result<(), Erro
         |problem: String| InvalidField { place: "path variable", name: field.to_string(), problem };
     let mut bound = Vec::new();
     variable.encode(value, &mut bound).map_err(|error| refuse(error.reason()))?;
+    if let Some(rival) = field.rival(wire)? {
+        return Err(refuse(beside(&rival)).into());
+    }
     if let Some(present) = field.find(wire)?
         && present != field.read(&bound)?
     {
@@ -97,6 +135,10 @@ fn bind(variable: &TextPath, value: &str, wire: &mut Vec<u8>) -> Result<(), Erro
     }
     wire.extend_from_slice(&bound);
     Ok(())
+}
+
+fn beside(rival: &str) -> String {
+    format!("not allowed beside `{rival}`, of these two only one can be set")
 }
 
 /// Whether the content type is JSON in UTF-8 (RFC 8259, section 8.1). Exactly one is needed.

@@ -15,7 +15,12 @@ const PROTO: &str = r#"
     import "google/protobuf/field_mask.proto";
     message Item { string id = 1; string name = 2; int64 size = 3; repeated string tags = 4; map<string, string> notes = 5; Item inner = 6; }
     message Request { Item item = 1; repeated Item items = 2; int32 page = 3; google.protobuf.FieldMask mask = 4; string id = 5; }
+    message Choice { oneof owner { string user = 1; string org = 2; Item item = 3; } string id = 4; Choice deep = 5; repeated string tags = 6; optional int32 size = 7; }
     service S {
+      rpc Choose(Choice) returns (Choice) { option (google.api.http) = { get: "/choices/{id}" }; }
+      rpc ChooseUser(Choice) returns (Choice) { option (google.api.http) = { get: "/users/{user}" }; }
+      rpc ChooseBody(Choice) returns (Choice) { option (google.api.http) = { put: "/choices/{id}" body: "user" }; }
+      rpc ChooseDeep(Choice) returns (Choice) { option (google.api.http) = { put: "/choices/{deep.user}" body: "*" }; }
       rpc Get(Item) returns (Item) { option (google.api.http) = { get: "/items/{id}" }; }
       rpc Put(Item) returns (Item) { option (google.api.http) = { put: "/items/{id}" body: "*" }; }
       rpc Patch(Request) returns (Request) { option (google.api.http) = { patch: "/items/{item.id}" body: "item" response_body: "items" }; }
@@ -46,7 +51,12 @@ fn rpc(name: &str) -> RpcType {
 fn binding(name: &str) -> RestBinding {
     let rpc = rpc(name);
     let rule = http_rules(rpc.descriptor()).remove(0);
-    let variable = if name == "Patch" { "item.id" } else { "id" };
+    let variable = match name {
+        "Patch" => "item.id",
+        "ChooseUser" => "user",
+        "ChooseDeep" => "deep.user",
+        _ => "id",
+    };
     RestBinding::compile(&rule, &rpc, &[variable]).unwrap()
 }
 
@@ -146,7 +156,7 @@ fn only_json_in_utf8_is_taken_as_a_body() {
             request = request.header("content-type", *content_type);
         }
         let parts = request.body(()).unwrap().into_parts().0;
-        binding.read(&[Cow::Borrowed("1")], &parts, b"{}").is_ok()
+        binding.admit_body(&parts.headers).is_ok()
     };
     assert!(taken(&["application/json"]) && taken(&["Application/JSON; charset=\"UTF-8\""]));
     for wrong in [
@@ -218,4 +228,52 @@ fn refuses_rules_that_the_types_do_not_bear() {
         assert!(all.contains(expected), "{all}\n lacks {expected}");
     }
     assert_eq!(all.matches("; ").count(), 6, "{all}");
+}
+
+#[test]
+fn two_members_of_a_oneof_are_refused_wherever_they_stand() {
+    let both = |one: &str, other: &str| format!("`{one}`: not allowed beside `{other}`, of these");
+    refuses("Choose", "1", "user=a&org=b", "", &both("org", "user"));
+    refuses("Choose", "1", "user=&org=", "", &both("org", "user"));
+    refuses("Choose", "1", "item.id=a&user=b", "", &both("user", "item"));
+    refuses("Choose", "1", "user=b&item.id=a", "", &both("item.id", "user"));
+    refuses(
+        "Choose",
+        "1",
+        "deep.item.tags=a&deep.item.tags=b&deep.org=b",
+        "",
+        &both("deep.org", "deep.item"),
+    );
+    refuses(
+        "Choose",
+        "1",
+        "deep.deep.user=a&deep.deep.org=b",
+        "",
+        &both("deep.deep.org", "deep.deep.user"),
+    );
+    refuses("ChooseUser", "a", "org=b", "", &both("user", "org"));
+    refuses("ChooseBody", "1", "org=b", r#""a""#, &both("org", "user"));
+    refuses("ChooseDeep", "a", "", r#"{"deep":{"org":"b"}}"#, &both("deep.user", "deep.org"));
+    refuses("ChooseDeep", "a", "", r#"{"deep":{"item":{}}}"#, &both("deep.user", "deep.item"));
+}
+
+#[test]
+fn one_member_of_a_oneof_may_stand_beside_everything_else() {
+    reads(
+        "Choose",
+        "1",
+        "item.id=a&item.name=b&size=0&tags=c",
+        "",
+        r#"{"item":{"id":"a","name":"b"},"id":"1","tags":["c"],"size":0}"#,
+    );
+    reads("Choose", "1", "user=a&deep.org=b", "", r#"{"user":"a","id":"1","deep":{"org":"b"}}"#);
+    reads("ChooseUser", "a", "deep.org=b", "", r#"{"user":"a","deep":{"org":"b"}}"#);
+    reads(
+        "ChooseDeep",
+        "a",
+        "",
+        r#"{"org":"b","deep":{"user":"a"}}"#,
+        r#"{"org":"b","deep":{"user":"a"}}"#,
+    );
+    reads("ChooseBody", "1", "org=b", "", r#"{"org":"b","id":"1"}"#);
 }

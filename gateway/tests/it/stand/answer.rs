@@ -102,6 +102,17 @@ impl Answer {
         self
     }
 
+    /// Says it is of another type.
+    pub(crate) fn typed(mut self, content_type: &str) -> Self {
+        self.headers.insert(http::header::CONTENT_TYPE, content_type.parse().unwrap());
+        self
+    }
+
+    /// Ends without a status.
+    pub(crate) fn without_trailers(self) -> Self {
+        Self { trailers: None, ..self }
+    }
+
     /// Waits with the answer until the latch is opened.
     pub(crate) fn when(self, latch: &Latch) -> Self {
         Self { latch: Some(latch.clone()), ..self }

@@ -1,0 +1,34 @@
+//! What stands in the place of an answer.
+
+use thiserror::Error;
+use tonic::{Code, Status};
+
+use super::BoxError;
+
+/// Why one try brought no answer, or why a stream ended too soon.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// The service's own word: an answer that is gRPC, with a status that is not OK.
+    #[error("the service answered with an error")]
+    Status(#[source] Box<Status>),
+    /// Whoever answered did not speak gRPC, or did not keep to its rules.
+    #[error("the service's answer is no gRPC: {0}")]
+    Malformed(String),
+    /// A message of the answer is beyond the limit.
+    #[error("the service's answer is too large")]
+    TooLarge,
+    /// There was no connection, or it broke.
+    #[error("the connection to the service broke")]
+    Broken(#[source] BoxError),
+}
+
+impl Failure {
+    /// The canonical code of the outcome.
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::Status(status) => status.code(),
+            Self::Malformed(_) | Self::TooLarge => Code::Internal,
+            Self::Broken(_) => Code::Unavailable,
+        }
+    }
+}
