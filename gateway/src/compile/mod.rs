@@ -8,7 +8,6 @@ mod memory;
 mod upstreams;
 
 use std::error::Error;
-use std::fs;
 use std::iter::successors;
 use std::sync::Arc;
 
@@ -16,12 +15,15 @@ pub(crate) use exposure::Exposed;
 pub(crate) use memory::Memory;
 
 use crate::authentication::{Authenticator, Clock, KeySet};
-use crate::config::Config;
+use crate::config::{Config, read_file};
 use crate::message::Schema;
 use crate::pipeline::Pipeline;
 use crate::setting::{Problem, Spanned};
 use crate::transcoding::Settings;
 use crate::upstream::Peer;
+
+/// The largest schema that is read, in bytes.
+const SCHEMA: u64 = 64 * 1024 * 1024;
 
 /// A configuration, ready to run.
 #[derive(Debug)]
@@ -94,7 +96,7 @@ fn schema(config: &Config, problems: &mut Vec<Problem>) -> Option<Arc<Schema>> {
     let written = &config.schema.file;
     let file = config.folder.join(&written.value);
     let file = std::path::absolute(&file).unwrap_or(file);
-    let loaded = fs::read(&file)
+    let loaded = read_file(&file, SCHEMA)
         .map_err(|error| {
             format!("can't be read ({error}): write it with `buf build -o FILE` or `protoc --include_imports --descriptor_set_out=FILE`")
         })

@@ -136,6 +136,12 @@ async fn is_nobodys_proxy() {
     ] {
         let reply = Wire::ask(&gate, line).await;
         assert_eq!(reply.status, status, "{line}: {reply}");
+        // What follows may be no request at all: behind CONNECT it would be the tunnel's.
+        let request = format!("{line} HTTP/1.1\r\nHost: gate\r\n\r\n{NEXT}");
+        let answers = Wire::talk(&gate, request).await;
+        let told: Vec<_> =
+            answers.iter().map(|answer| (answer.status, answer.header("connection"))).collect();
+        assert_eq!(told, [(status, "close")], "{line}");
     }
     kitchen.saw_nothing();
 }
@@ -173,7 +179,7 @@ async fn a_connection_serves_one_request_after_the_other() {
         assert_eq!(wire.answer().await.is(200).json()["id"], id);
     }
     // Even after one that was refused, and with several in one piece.
-    wire.send("GET /v1//dishes HTTP/1.1\r\nHost: gate\r\n\r\n").await;
+    wire.send("GET /v1/dishes?color=red HTTP/1.1\r\nHost: gate\r\n\r\n").await;
     wire.answer().await.is(400);
     wire.send(
         "GET /v1/dishes/four HTTP/1.1\r\nHost: gate\r\n\r\n\
