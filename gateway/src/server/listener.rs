@@ -73,16 +73,14 @@ pub(crate) async fn listen<S, B>(
         }
     }
     // Who stands in the kernel's queue believes to be connected: closing it would refuse what was taken.
-    let mut late = 0;
     if let Ok(listener) = listener.into_std() {
         while let Ok(slot) = Arc::clone(&slots).try_acquire_owned()
             && let Ok((stream, client)) = take(&listener)
         {
             serve(stream, client, slot);
-            late += 1;
         }
     }
-    if late > 0 {
+    if slots.available_permits() < limits.connections {
         time::sleep(LAST_WORD).await;
     }
     if time::timeout(limits.drain, graceful.shutdown()).await.is_err() {

@@ -146,6 +146,17 @@ async fn is_nobodys_proxy() {
     kitchen.saw_nothing();
 }
 
+/// The library cuts it off before anything of ours sees the target.
+#[tokio::test]
+async fn a_fragment_reaches_nobody() {
+    let kitchen = kitchen().await;
+    let gate = Gate::before(&kitchen).await;
+    for target in ["/v1/dishes/soup#/../secret", "/v1/dishes/soup?#color=red"] {
+        Wire::ask(&gate, &format!("GET {target}")).await.is(200);
+        assert_eq!(kitchen.only_call().json("GetDishRequest"), json!({"id": "soup"}));
+    }
+}
+
 #[tokio::test]
 async fn an_offer_to_upgrade_is_not_taken() {
     let kitchen = kitchen().await;
