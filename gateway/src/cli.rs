@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,11 +12,13 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task;
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use crate::compile::{Compiled, Memory, compile};
 use crate::config::Config;
-use crate::monitoring::{self, Monitor};
+use crate::monitoring::Monitor;
 use crate::server::Door;
 use crate::setting::Problem;
 use crate::{admin, server};
@@ -26,6 +28,13 @@ const USAGE: u8 = 64;
 
 /// A configuration that can't be run (sysexits.h, `EX_CONFIG`).
 const BAD_CONFIG: u8 = 78;
+
+/// How long requests are still taken once `/readyz` says that none should come. A balancer or an orchestrator needs about
+/// a second to spread the word; one that asks more rarely has to be told by its operator before the signal is sent.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How long the end waits for threads that do not know of it.
+const CUT: Duration = Duration::from_millis(500);
 
 /// One door for gRPC services: an API gateway.
 #[derive(Debug, Parser)]
@@ -37,7 +46,7 @@ struct Arguments {
     /// Check the configuration, print what it exposes, and stop.
     #[arg(long, conflicts_with = "probe")]
     check: bool,
-    /// Ask the gateway of this configuration whether it is ready; exits with 0 or 1.
+    /// Ask the gateway of this configuration whether it is ready: exits with 0, with 1 when it is not, with 78 on a bad file.
     #[arg(long)]
     probe: bool,
 }
@@ -59,89 +68,110 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("the runtime can't be started: {error}")),
     };
-    runtime.block_on(async {
+    let ran = runtime.block_on(async {
         if arguments.probe && config.mistakes.is_empty() {
-            return probe(&config).await;
+            return Err(probe(&config).await);
         }
         let mut memory = Memory::default();
         let compiled = match compile(&config, &mut memory) {
             Ok(compiled) => compiled,
-            Err(problems) => return refuse(&arguments.config, &problems),
+            Err(problems) => return Err(refuse(&arguments.config, &problems)),
         };
         if arguments.check {
-            return show(&compiled);
+            return Err(show(&compiled));
         }
-        match run(&arguments.config, &config, compiled, memory).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(sentence) => fail(&sentence),
+        run(arguments.config, config, compiled, memory).await.map_err(|sentence| fail(&sentence))
+    });
+    // Ends what was cut off, so that it has its line in the log.
+    runtime.shutdown_timeout(CUT);
+    match ran {
+        Ok(monitor) => {
+            monitor.close();
+            ExitCode::SUCCESS
         }
-    })
+        Err(code) => code,
+    }
 }
 
+/// Runs until it is told to stop, and returns the monitor, which has to be closed when nothing else runs any more.
 async fn run(
-    file: &Path,
-    config: &Config,
+    file: PathBuf,
+    config: Config,
     compiled: Compiled,
     memory: Memory,
-) -> Result<(), String> {
-    monitoring::log_to_stderr(config.monitoring.log);
-    let (listener, address) = bind("listener.address", &config.listener.address.value).await?;
-    let (admin_listener, admin_address) =
-        bind("admin.address", &config.admin.address.value).await?;
+) -> Result<Arc<Monitor>, String> {
     let monitor = Monitor::new(config.monitoring.log)
         .map_err(|error| format!("the log can't be started: {error}"))?;
     let monitor = Arc::new(monitor);
+    let (listener, address) = bind("listener.address", &config.listener.address.value).await?;
+    let (admin_listener, admin_address) =
+        bind("admin.address", &config.admin.address.value).await?;
     // Before anybody can know that the gateway is there: an early SIGHUP would end it.
-    let signals =
-        Signals::listen().map_err(|error| format!("signals can't be received: {error}"))?;
+    let deaf = |error| format!("signals can't be received: {error}");
+    let mut stop = Stop::listen().map_err(deaf)?;
+    let hang_up = signal(SignalKind::hangup()).map_err(deaf)?;
     let door = Arc::new(Door::open(compiled, memory, Arc::clone(&monitor)));
     tracing::info!(listener = %address, admin = %admin_address, "the gateway is open");
 
-    let stop = CancellationToken::new();
+    let operators_stop = CancellationToken::new();
     let operators =
-        tokio::spawn(admin::serve(admin_listener, Arc::clone(&door), stop.child_token()));
+        tokio::spawn(admin::serve(admin_listener, Arc::clone(&door), operators_stop.clone()));
     let clients_stop = CancellationToken::new();
     let clients = tokio::spawn(server::serve(listener, Arc::clone(&door), clients_stop.clone()));
 
-    until_told_to_stop(signals, file, config, &door).await;
+    tokio::select! {
+        () = stop.told() => {}
+        () = reload_whenever_told(hang_up, Arc::new((file, config)), &door) => {}
+    }
     tracing::info!("draining");
     door.drain();
-    clients_stop.cancel();
-    let _panicked = clients.await;
-    stop.cancel();
-    let _panicked = operators.await;
-    drop(door);
-    if let Some(monitor) = Arc::into_inner(monitor) {
-        monitor.close();
+    let end = async {
+        time::sleep(GRACE).await;
+        clients_stop.cancel();
+        let _panicked = clients.await;
+        operators_stop.cancel();
+        let _panicked = operators.await;
+    };
+    tokio::select! {
+        () = end => {}
+        () = stop.told() => tracing::warn!("told to stop again: requests under way are cut off"),
     }
-    Ok(())
+    Ok(monitor)
 }
 
-/// SIGTERM and SIGINT stop the gateway, SIGHUP makes it read its configuration again.
-async fn until_told_to_stop(mut signals: Signals, file: &Path, opened: &Config, door: &Door) {
-    loop {
-        tokio::select! {
-            _ = signals.terminate.recv() => return,
-            _ = signals.interrupt.recv() => return,
-            _ = signals.hang_up.recv() => reload(file, opened, door),
-        }
+/// SIGHUP makes the gateway read its configuration again.
+///
+/// That takes its time and is done beside: a file system that does not answer must not keep the gateway from ending.
+async fn reload_whenever_told(
+    mut hang_up: Signal,
+    opened: Arc<(PathBuf, Config)>,
+    door: &Arc<Door>,
+) {
+    while hang_up.recv().await.is_some() {
+        let (opened, door) = (Arc::clone(&opened), Arc::clone(door));
+        let _panicked = task::spawn_blocking(move || reload(&opened.0, &opened.1, &door)).await;
     }
 }
 
-/// What the gateway is told by its operator.
-struct Signals {
+/// SIGTERM and SIGINT stop the gateway.
+struct Stop {
     terminate: Signal,
     interrupt: Signal,
-    hang_up: Signal,
 }
 
-impl Signals {
+impl Stop {
     fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
         })
+    }
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 
@@ -191,8 +221,7 @@ async fn bind(setting: &str, address: &str) -> Result<(TcpListener, SocketAddr),
 }
 
 async fn probe(config: &Config) -> ExitCode {
-    let address =
-        config.admin.address.value.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
+    let address = reachable(&config.admin.address.value);
     let client = reqwest::Client::builder()
         .no_proxy()
         .timeout(Duration::from_secs(2))
@@ -204,6 +233,17 @@ async fn probe(config: &Config) -> ExitCode {
         Ok(answer) => fail(&format!("{address} is not ready ({})", answer.status())),
         Err(_) => fail(&format!("{address} does not answer")),
     }
+}
+
+/// Where to ask: who listens on every address listens on that of this machine.
+fn reachable(address: &str) -> String {
+    let Ok(mut address) = address.parse::<SocketAddr>() else { return address.to_owned() };
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address.to_string()
 }
 
 fn show(compiled: &Compiled) -> ExitCode {
@@ -226,4 +266,22 @@ fn refuse(file: &Path, problems: &[Problem]) -> ExitCode {
 fn fail(sentence: &str) -> ExitCode {
     let _closed = writeln!(io::stderr(), "gateway: {sentence}");
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_asks_this_machine_where_the_gateway_listens_everywhere() {
+        for (address, expected) in [
+            ("0.0.0.0:9900", "127.0.0.1:9900"),
+            ("[::]:9900", "[::1]:9900"),
+            ("10.0.0.0:9900", "10.0.0.0:9900"),
+            ("[fd00::]:9900", "[fd00::]:9900"),
+            ("admin.example:9900", "admin.example:9900"),
+        ] {
+            assert_eq!(reachable(address), expected);
+        }
+    }
 }

@@ -1,23 +1,25 @@
 //! Where operators come in: a second listener that clients never reach.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::server::Door;
+use crate::server::{Door, Limits, listen};
 
-/// Serves operators until `stop`.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    door: Arc<Door>,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
-    axum::serve(listener, router(door)).with_graceful_shutdown(stop.cancelled_owned()).await
+/// What operators may take up: a few people, probes and scrapers, all of them quick.
+const LIMITS: Limits = Limits { connections: 64, drain: Duration::from_secs(2) };
+
+/// Serves operators until `stop`, with the limits on connections that clients have too.
+pub(crate) async fn serve(listener: TcpListener, door: Arc<Door>, stop: CancellationToken) {
+    let router = router(door);
+    listen(listener, LIMITS, stop, |_| TowerToHyperService::new(router.clone())).await;
 }
 
 fn router(door: Arc<Door>) -> Router {

@@ -4,7 +4,7 @@
 //! as long as their own settings stay the same. Otherwise a reload would reconnect everything and forgive everyone.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::authentication::{Algorithm, ClientError, KeySet, TokenCache, TrustedIssuer};
 use crate::upstream::{InvalidAddress, Peer};
@@ -13,10 +13,13 @@ use crate::upstream::{InvalidAddress, Peer};
 const TOKENS: usize = 10_000;
 
 /// Everything that is remembered, by name and parameters.
+///
+/// It only finds again what pipelines hold. So what the last request of an old pipeline lets go ends there and then,
+/// with its connections and its fetching of keys, and not at the next reload.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    peers: HashMap<(String, String), Arc<Peer>>,
-    key_sets: HashMap<(String, Algorithm), Arc<KeySet>>,
+    peers: HashMap<(String, String), Weak<Peer>>,
+    key_sets: HashMap<(String, Algorithm), Weak<KeySet>>,
     tokens: Arc<TokenCache>,
 }
 
@@ -38,22 +41,22 @@ impl Memory {
         address: &str,
     ) -> Result<Arc<Peer>, InvalidAddress> {
         let key = (upstream.to_owned(), address.to_owned());
-        if let Some(peer) = self.peers.get(&key) {
-            return Ok(Arc::clone(peer));
+        if let Some(peer) = self.peers.get(&key).and_then(Weak::upgrade) {
+            return Ok(peer);
         }
         let peer = Arc::new(Peer::new(address)?);
-        self.peers.insert(key, Arc::clone(&peer));
+        self.peers.insert(key, Arc::downgrade(&peer));
         Ok(peer)
     }
 
     /// The keys of an issuer.
     pub(super) fn key_set(&mut self, issuer: &TrustedIssuer) -> Result<Arc<KeySet>, ClientError> {
         let key = (issuer.jwks.to_string(), issuer.algorithm);
-        if let Some(keys) = self.key_sets.get(&key) {
-            return Ok(Arc::clone(keys));
+        if let Some(keys) = self.key_sets.get(&key).and_then(Weak::upgrade) {
+            return Ok(keys);
         }
         let keys = Arc::new(KeySet::new(issuer.jwks.clone(), issuer.algorithm)?);
-        self.key_sets.insert(key, Arc::clone(&keys));
+        self.key_sets.insert(key, Arc::downgrade(&keys));
         Ok(keys)
     }
 
@@ -62,9 +65,30 @@ impl Memory {
         Arc::clone(&self.tokens)
     }
 
-    /// Forgets what no pipeline uses any more.
+    /// Forgets the names of what no pipeline uses any more.
     pub(crate) fn forget_unused(&mut self) {
-        self.peers.retain(|_, peer| Arc::strong_count(peer) > 1);
-        self.key_sets.retain(|_, keys| Arc::strong_count(keys) > 1);
+        self.peers.retain(|_, peer| peer.strong_count() > 0);
+        self.key_sets.retain(|_, keys| keys.strong_count() > 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_in_use_is_found_again_and_nothing_else_is_kept() {
+        let mut memory = Memory::default();
+        let peer = memory.peer("user", "http://127.0.0.1:1").unwrap();
+        let again = memory.peer("user", "http://127.0.0.1:1").unwrap();
+        assert!(Arc::ptr_eq(&peer, &again));
+        memory.forget_unused();
+        assert!(Arc::ptr_eq(&peer, &memory.peer("user", "http://127.0.0.1:1").unwrap()));
+        // The last request of an old pipeline ends, and no reload follows.
+        let old = Arc::downgrade(&peer);
+        drop((peer, again));
+        assert!(old.upgrade().is_none());
+        memory.forget_unused();
+        assert!(memory.peers.is_empty());
     }
 }

@@ -8,7 +8,6 @@ mod memory;
 mod upstreams;
 
 use std::error::Error;
-use std::fs;
 use std::iter::successors;
 use std::sync::Arc;
 
@@ -16,12 +15,15 @@ pub(crate) use exposure::Exposed;
 pub(crate) use memory::Memory;
 
 use crate::authentication::{Authenticator, Clock, KeySet};
-use crate::config::Config;
+use crate::config::{Config, read_file};
 use crate::message::Schema;
 use crate::pipeline::Pipeline;
 use crate::setting::Problem;
 use crate::transcoding::Settings;
 use crate::upstream::Peer;
+
+/// The largest schema that is read, in bytes.
+const SCHEMA: u64 = 64 * 1024 * 1024;
 
 /// A configuration, ready to run.
 #[derive(Debug)]
@@ -109,7 +111,7 @@ fn schema(config: &Config, problems: &mut Vec<Problem>) -> Option<Arc<Schema>> {
     let name = file.display();
     let advice =
         "write it with `buf build -o FILE` or `protoc --include_imports --descriptor_set_out=FILE`";
-    let loaded = fs::read(&file)
+    let loaded = read_file(&file, SCHEMA)
         .map_err(|error| format!("`{name}` can't be read ({error}): {advice}"))
         .and_then(|bytes| {
             Schema::load(&bytes).map_err(|error| format!("`{name}`: {}", with_causes(&error)))

@@ -2,20 +2,26 @@
 //!
 //! It reads and sums the sections. Whether they make sense together is decided by `compile`.
 
+mod file;
 mod interpolate;
 mod sections;
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+pub(crate) use file::read_file;
 
 use crate::setting::{Problem, Spanned, unwritten};
 use crate::{
     authentication, authorization, load_balancing, monitoring, resilience, transcoding, upstream,
 };
+
+/// The largest configuration that is read, in bytes.
+const LIMIT: u64 = 1024 * 1024;
 
 /// A whole configuration file.
 #[derive(Debug)]
@@ -77,7 +83,12 @@ impl Default for Listener {
 impl Config {
     /// Reads a configuration file, taking `${NAME}` from the environment.
     pub(crate) fn load(path: &Path) -> Result<Self, Vec<Problem>> {
-        let text = fs::read_to_string(path).map_err(|error| {
+        let text = read_file(path, LIMIT).and_then(|bytes| {
+            let not_text = "stream did not contain valid UTF-8";
+            String::from_utf8(bytes)
+                .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, not_text))
+        });
+        let text = text.map_err(|error| {
             let message = format!("can't be read ({error}): name the file with --config FILE");
             vec![Problem::nowhere("(file)", message)]
         })?;

@@ -184,6 +184,16 @@ impl GatewayError {
             E::Body(UnreadableBody::TooSlow) => {
                 self.client(None, StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded)
             }
+            E::Body(UnreadableBody::NoRoom) => Verdict {
+                retry_after: Some(Duration::from_secs(1)),
+                ..verdict(
+                    Some("overloaded"),
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    Code::Unavailable,
+                    Origin::Gateway,
+                    self.to_string(),
+                )
+            },
             E::Body(UnreadableBody::Broken(_)) | E::Frame(_) => bad("invalid-body"),
             E::Header(_) => bad("invalid-header"),
             E::UnexpectedBody => bad("unexpected-body"),

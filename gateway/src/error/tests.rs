@@ -80,6 +80,11 @@ fn a_credential_that_does_not_count_is_401_with_a_challenge() {
         assert!(verdict.headers.iter().any(|(name, _)| name == WWW_AUTHENTICATE), "{expected}");
     }
     check(A::KeysUnavailable { cause: None }, "keys-unavailable 503 UNAVAILABLE Upstream");
+    let full = check(
+        transcoding::Error::from(UnreadableBody::NoRoom),
+        "overloaded 503 UNAVAILABLE Gateway",
+    );
+    assert_eq!(full.retry_after, Some(Duration::from_secs(1)));
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! One line for each request.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tonic::Code;
 
 use crate::context::{Journey, Origin, Step, code_name};
+
+/// How much of a text that the client chose is told, in bytes: a request has room for sixteen times as much.
+const TOLD: usize = 2048;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -15,8 +20,8 @@ struct Line<'a> {
     client: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<&'a str>,
-    method: &'a str,
-    path: &'a str,
+    method: Cow<'a, str>,
+    path: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,7 +35,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'a str>,
+    cause: Option<Cow<'a, str>>,
     sent: u64,
     complete: bool,
     duration_us: u64,
@@ -46,8 +51,8 @@ pub(super) fn json(journey: &Journey) -> String {
         trace_id: &journey.trace_id,
         client: journey.client.to_string(),
         principal: journey.principal.id(),
-        method: journey.method.as_str(),
-        path: &journey.path,
+        method: cut(journey.method.as_str()),
+        path: cut(&journey.path),
         route: journey.route.as_deref(),
         rpc: call.map(|call| call.rpc.as_str()),
         endpoint: call.and_then(|call| call.tries.last()).map(|last| &*last.endpoint),
@@ -55,7 +60,7 @@ pub(super) fn json(journey: &Journey) -> String {
         status: journey.status.map(|status| status.as_u16()),
         code: code_name(outcome(journey)),
         origin: journey.origin.map(origin),
-        cause: journey.cause.as_deref(),
+        cause: journey.cause.as_deref().map(cut),
         sent: journey.sent,
         complete: journey.complete,
         duration_us: micros(journey.elapsed()),
@@ -69,8 +74,8 @@ pub(super) fn text(journey: &Journey) -> String {
     let mut line = format!(
         "{} {} {:?} -> {} {} in {} us by {} ({})",
         Timestamp::now(),
-        journey.method,
-        journey.path,
+        cut(journey.method.as_str()),
+        cut(&journey.path),
         journey.status.map_or(0, |status| status.as_u16()),
         code_name(outcome(journey)),
         micros(journey.elapsed()),
@@ -79,9 +84,17 @@ pub(super) fn text(journey: &Journey) -> String {
     );
     if let Some(cause) = &journey.cause {
         line.push_str(": ");
-        line.extend(cause.escape_debug());
+        line.extend(cut(cause).escape_debug());
     }
     line
+}
+
+fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= TOLD {
+        return text.into();
+    }
+    let told = text.get(..text.floor_char_boundary(TOLD)).unwrap_or_default();
+    format!("{told}…").into()
 }
 
 /// A client that went away is the canonical code CANCELLED, whatever was about to be sent.
@@ -162,6 +175,19 @@ mod tests {
         let line = json(&journey("/a\n{\"level\":\"error\"}\u{1b}[31m"));
         assert!(!line.contains(['\n', '\u{1b}']), "{line}");
         assert!(!text(&journey("/a\nb\u{1b}")).contains(['\n', '\u{1b}']));
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let mut journey = journey(&format!("/{}", "é".repeat(15_000)));
+        journey.cause = Some("c".repeat(15_000));
+        journey.method = Method::from_bytes(&[b'M'; 15_000]).unwrap();
+        let line: Value = serde_json::from_str(&json(&journey)).unwrap();
+        assert_eq!(line["path"], format!("/{}…", "é".repeat(1023)));
+        assert_eq!(line["cause"], format!("{}…", "c".repeat(2048)));
+        assert_eq!(line["method"], format!("{}…", "M".repeat(2048)));
+        assert!(text(&journey).len() < 7000);
+        assert!(!text(&journey).contains(&"é".repeat(1024)));
     }
 
     #[test]

@@ -1,71 +1,118 @@
-//! Writes log lines on a thread of its own: a slow terminal or pipe must not stop requests.
+//! Writes lines on a thread of its own: a slow terminal or pipe must not stop requests, nor the end of the program.
 
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
-/// Lines that may wait. Beyond, lines are dropped and counted.
-const QUEUE: usize = 8192;
+/// How many bytes may wait; as many again may be on their way out. Beyond, lines are dropped and counted.
+const ROOM: usize = 4 * 1024 * 1024;
 
-/// The way to the thread.
+/// The way to the thread, which ends when it is dropped.
 #[derive(Debug)]
 pub(super) struct Writer {
-    lines: SyncSender<String>,
-    dropped: Arc<AtomicU64>,
-    thread: JoinHandle<()>,
+    queue: Arc<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Vec<u8>,
+    lines_waiting: u64,
+    lines_being_written: u64,
+    lines_dropped: u64,
+    closed: bool,
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Writer {
-    /// Starts the thread.
-    pub(super) fn spawn(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let (lines, receiver) = mpsc::sync_channel(QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&dropped);
-        let thread = thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(move || run(out, &receiver, &counted))?;
-        Ok(Self { lines, dropped, thread })
+    /// Starts the thread. The name is that of the thread and of what is written.
+    pub(super) fn spawn(name: &'static str, out: impl Write + Send + 'static) -> io::Result<Self> {
+        let queue = Arc::new(Queue::default());
+        let shared = Arc::clone(&queue);
+        thread::Builder::new().name(name.to_owned()).spawn(move || run(name, out, &shared))?;
+        Ok(Self { queue })
     }
 
-    /// Hands a line over, ended by its newline. Never waits.
-    pub(super) fn write(&self, line: String) {
-        if self.lines.try_send(line).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+    /// Hands a line over, ended by its newline. Never waits for whoever reads.
+    pub(super) fn write(&self, line: &[u8]) {
+        let mut state = self.queue.state();
+        if state.waiting.len() + line.len() > ROOM {
+            state.lines_dropped += 1;
+        } else {
+            state.waiting.extend_from_slice(line);
+            state.lines_waiting += 1;
         }
+        self.queue.changed.notify_all();
     }
 
-    /// Waits until every line that was handed over has been written.
-    pub(super) fn close(self) {
-        drop(self.lines);
-        let _panicked = self.thread.join();
+    /// Waits until everything that was handed over has been written, but no longer than that, and returns how many
+    /// lines were not.
+    pub(super) fn settle(&self, patience: Duration) -> u64 {
+        let unwritten = |state: &State| state.lines_waiting + state.lines_being_written;
+        let waited = self
+            .queue
+            .changed
+            .wait_timeout_while(self.queue.state(), patience, |state| unwritten(state) > 0);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        unwritten(&state) + state.lines_dropped
     }
 }
 
-fn run(out: impl Write, lines: &Receiver<String>, dropped: &AtomicU64) {
-    let mut out = io::BufWriter::new(out);
-    while let Ok(line) = lines.recv() {
-        let mut result = out.write_all(line.as_bytes());
-        // Whatever waits goes out together with one flush.
-        while let Ok(line) = lines.try_recv() {
-            result = result.and_then(|()| out.write_all(line.as_bytes()));
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.state().closed = true;
+        self.queue.changed.notify_all();
+    }
+}
+
+fn run(name: &str, mut out: impl Write, queue: &Queue) {
+    let mut failed = false;
+    loop {
+        let idle = |state: &mut State| state.waiting.is_empty() && !state.closed;
+        let waited = queue.changed.wait_while(queue.state(), idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.waiting.is_empty() {
+            return;
         }
-        let lost = dropped.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            tracing::warn!(lost, "the access log could not keep up: lines were dropped");
+        // Whatever waits goes out together.
+        let bytes = std::mem::take(&mut state.waiting);
+        state.lines_being_written = std::mem::take(&mut state.lines_waiting);
+        drop(state);
+        let written = out.write_all(&bytes).and_then(|()| out.flush());
+        let mut state = queue.state();
+        state.lines_being_written = 0;
+        let dropped = std::mem::take(&mut state.lines_dropped);
+        drop(state);
+        queue.changed.notify_all();
+        if dropped > 0 {
+            tracing::warn!(log = name, dropped, "nobody reads the log fast enough: lines are lost");
         }
-        if let Err(error) = result.and_then(|()| out.flush()) {
-            tracing::error!(%error, "the access log can't be written");
+        if let Err(error) = written
+            && !failed
+        {
+            // Once: where the log can't be written, saying so may be a line that can't be written.
+            failed = true;
+            tracing::error!(log = name, %error, "the log can't be written");
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
 
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);
@@ -81,13 +128,13 @@ mod tests {
     }
 
     #[test]
-    fn closing_waits_for_every_line() {
+    fn settling_waits_for_every_line() {
         let out = Shared::default();
-        let writer = Writer::spawn(out.clone()).unwrap();
+        let writer = Writer::spawn("log", out.clone()).unwrap();
         for n in 0..1000 {
-            writer.write(format!("{n}\n"));
+            writer.write(format!("{n}\n").as_bytes());
         }
-        writer.close();
+        assert_eq!(writer.settle(PATIENCE), 0);
         let written = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
         assert_eq!(
             written.lines().collect::<Vec<_>>(),
@@ -96,15 +143,36 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_stops_never_stops_the_gateway() {
+    fn a_reader_that_stops_stops_neither_requests_nor_the_end_and_fills_no_memory() {
         let out = Shared::default();
         let held = out.0.lock().unwrap();
-        let writer = Writer::spawn(out.clone()).unwrap();
-        for _ in 0..3 * QUEUE {
-            writer.write("x".repeat(100) + "\n");
+        let writer = Writer::spawn("log", out.clone()).unwrap();
+        let line = vec![b'x'; 30_000];
+        let lines = 3 * ROOM / line.len();
+        for _ in 0..lines {
+            writer.write(&line);
         }
-        assert!(writer.dropped.load(Ordering::Relaxed) > 0);
+        assert!(writer.queue.state().waiting.capacity() <= 2 * ROOM);
+        assert_eq!(writer.settle(Duration::from_millis(1)), lines as u64);
         drop(held);
-        writer.close();
+        writer.settle(PATIENCE);
+        assert!(out.0.lock().unwrap().len() <= 2 * ROOM);
+    }
+
+    #[test]
+    fn a_log_that_can_not_be_written_is_no_reason_to_wait() {
+        struct Broken;
+        impl Write for Broken {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let writer = Writer::spawn("log", Broken).unwrap();
+        writer.write(b"x\n");
+        assert_eq!(writer.settle(PATIENCE), 0);
     }
 }

@@ -1,20 +1,16 @@
 //! One connection: HTTP/1.1 or HTTP/2, with the limits that the libraries leave open.
 
-use std::convert::Infallible;
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::service::service_fn;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulConnection;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpStream;
 
-use super::door::Door;
-use super::exchange;
 use super::first_bytes::FirstBytes;
 use crate::context::BoxError;
 
@@ -26,17 +22,6 @@ const HEADERS: u32 = 32 * 1024;
 
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 128;
-
-/// Waits for a slot and then for a connection.
-pub(super) async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, client) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((stream, client, slot))
-}
 
 /// The settings of all connections. A limit needs its timer: without one hyper ignores it.
 pub(super) fn builder() -> Builder<TokioExecutor> {
@@ -61,16 +46,19 @@ pub(super) fn builder() -> Builder<TokioExecutor> {
 }
 
 /// Serves one connection to its end.
-pub(super) fn serve(
+pub(super) fn serve<S, B>(
     builder: &Builder<TokioExecutor>,
     stream: TcpStream,
-    client: SocketAddr,
-    door: Arc<Door>,
-) -> impl GracefulConnection<Error = BoxError> + use<> {
-    let service = service_fn(move |request| {
-        let door = Arc::clone(&door);
-        async move { Ok::<_, Infallible>(exchange::exchange(&door, request, client.ip()).await) }
-    });
+    service: S,
+) -> impl GracefulConnection<Output = Result<(), BoxError>, Error = BoxError> + Send + use<S, B>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
     builder
         .serve_connection(TokioIo::new(Box::pin(FirstBytes::new(stream, HEAD))), service)
         .into_owned()

@@ -60,11 +60,16 @@ impl Door {
         self.draining.store(true, Ordering::Release);
     }
 
+    /// Whether no new requests should come.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
     /// Whether requests should come: everything behind the door was tried once, or time enough has passed.
     ///
     /// A service that can't be reached makes its own routes fail, never the gateway.
     pub(crate) fn ready(&self) -> bool {
-        !self.draining.load(Ordering::Acquire)
+        !self.is_draining()
             && (self.opened.elapsed() >= PATIENCE || self.current.load().warmth.tried())
     }
 

@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
@@ -36,9 +37,14 @@ pub(super) async fn exchange(
     let pipeline = &current.pipeline;
     let dialect = Dialect::of(&request);
     let head = request.method() == Method::HEAD;
+    // In HTTP/2 the header is forbidden (RFC 9113, section 8.2.2), and connections are ended by a frame of their own.
+    let closable = request.version() < Version::HTTP_2;
+    let mut last = door.is_draining();
 
     let (parts, body) = request.into_parts();
     let mut answer = if let Err(insane) = sanity::check(&parts) {
+        // Where the next request begins may be another matter of opinion: after CONNECT there is none.
+        last = true;
         pipeline.refuse(dialect, &insane.into(), journey)
     } else {
         let request = Request::from_parts(parts, body);
@@ -47,6 +53,9 @@ pub(super) async fn exchange(
     };
 
     answer.headers_mut().insert("x-request-id", journey.request_id.header());
+    if closable && last {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     journey.status = Some(answer.status());
     if head {
         answer = without_body(answer);

@@ -6,58 +6,33 @@ mod connection;
 mod door;
 mod exchange;
 mod first_bytes;
+mod listener;
 mod sanity;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::service::service_fn;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use door::Door;
+pub(crate) use listener::{Limits, listen};
 
-/// Connections that are served at once; further ones wait in the kernel's queue.
-const CONNECTIONS: usize = 10_000;
-
-/// How long requests under way may take once the gateway is told to stop.
-const DRAIN: Duration = Duration::from_secs(15);
+/// What clients may take up.
+const LIMITS: Limits = Limits { connections: 10_000, drain: Duration::from_secs(12) };
 
 /// Serves clients until `stop`, then lets the requests under way end.
 pub(crate) async fn serve(listener: TcpListener, door: Arc<Door>, stop: CancellationToken) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    let builder = Arc::new(connection::builder());
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = connection::accept(&listener, &connections) => accepted,
-        };
-        match accepted {
-            Ok((stream, client, slot)) => {
-                let served = connection::serve(&builder, stream, client, Arc::clone(&door));
-                let watched = graceful.watch(served);
-                tokio::spawn(async move {
-                    if let Err(error) = watched.await {
-                        tracing::debug!(%client, error, "connection ended");
-                    }
-                    drop(slot);
-                });
+    listen(listener, LIMITS, stop, |client| {
+        let door = Arc::clone(&door);
+        service_fn(move |request| {
+            let door = Arc::clone(&door);
+            async move {
+                Ok::<_, Infallible>(exchange::exchange(&door, request, client.ip()).await)
             }
-            Err(error) => {
-                // Out of descriptors, most likely: accepting again at once would only spin.
-                tracing::warn!(%error, "a connection could not be accepted");
-                time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-    drop(listener);
-    if time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!(
-            seconds = DRAIN.as_secs(),
-            "some requests did not end in time and are cut off"
-        );
-    }
+        })
+    })
+    .await;
 }

@@ -107,8 +107,9 @@ fn passable(
         problems.push(refuse("is not the name of a header"));
         return None;
     };
-    let text = name.as_str();
-    let reserved = RESERVED.contains(&text)
+    // Services written in some languages find headers as variables, in which `_` stands for every other sign.
+    let text = name.as_str().replace(['_', '.'], "-");
+    let reserved = RESERVED.contains(&&*text)
         || ["grpc-", "x-principal-", "access-control-", ":"]
             .iter()
             .any(|prefix| text.starts_with(prefix));
@@ -195,6 +196,12 @@ mod tests {
             "traceparent",
             "te",
             "x-request-id",
+            "x_principal_id",
+            "X.Principal.Id",
+            "x-principal_roles",
+            "x_request_id",
+            "set.cookie",
+            "grpc_timeout",
         ] {
             let (policy, problems) = policy(&[name], &[]);
             assert_eq!(problems.len(), 1, "{name}");

@@ -155,8 +155,11 @@ impl Binding {
         }
         let body = body::read(body, deadline).await?;
         match self {
-            Self::Rest(binding) => binding.read(captures, parts, &body),
-            Self::Untouched => Ok(grpc::unframe(body)?),
+            Self::Rest(binding) => {
+                let message = binding.read(captures, parts, body.as_ref())?;
+                Ok(body.becomes(message))
+            }
+            Self::Untouched => Ok(grpc::unframe(body.into())?),
         }
     }
 

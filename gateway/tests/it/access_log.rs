@@ -153,3 +153,14 @@ async fn nothing_a_client_sends_begins_a_line() {
     }
     assert!(gate.lines().iter().all(|line| !line.contains('\u{1b}')));
 }
+
+/// What it says about itself at level trace is far more than a pipe holds.
+#[tokio::test]
+async fn a_gateway_that_nobody_listens_to_still_answers() {
+    let kitchen = Upstream::content().await;
+    let gate = Gate::start_unheard(|config| config.kitchen(&kitchen)).await;
+    for number in 0..200 {
+        gate.get(&format!("/v1/dishes/{number}")).await.is(200);
+    }
+    gate.admin("/readyz").await.is(200);
+}

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use crate::stand::{Gate, Upstream, Wire};
+use crate::stand::{Gate, Upstream, Wire, until};
 
 #[tokio::test]
 async fn a_body_is_json_and_says_so() {
@@ -175,4 +175,36 @@ async fn a_secret_in_a_body_is_not_repeated() {
     let line = gate.line(&reply).await;
     assert!(!reply.clone().is(400).text().contains("12345678"), "{reply}");
     assert!(!line.to_string().contains("12345678"), "{line}");
+}
+
+/// Clients that begin large bodies and do not end them fill the room, until they go or their deadline comes.
+#[tokio::test]
+async fn bodies_that_find_no_room_are_refused_at_once_and_small_ones_pass() {
+    let kitchen = Upstream::content().await;
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 60s }"))
+            .await;
+    let large = async || {
+        let mut wire = Wire::open(&gate).await;
+        wire.send("POST /v1/dishes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1048576\r\nExpect: 100-continue\r\n\r\n")
+            .await;
+        wire.answer().await
+    };
+    large().await.is(100);
+    let mut hoarders = Vec::new();
+    for _ in 0..8 {
+        let mut wire = Wire::open(&gate).await;
+        wire.send("POST /v1/dishes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 4194304\r\n\r\n")
+            .await;
+        wire.send(vec![b' '; (4 << 20) - 1]).await;
+        hoarders.push(wire);
+    }
+    until("the room is full", async || large().await.status == 503).await;
+    let refused = large().await.is(503);
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.problem()["type"], "/problems/overloaded");
+    let small = gate.ask(Method::POST, "/v1/dishes").header("content-type", "application/json");
+    small.body("{}").await.is(200);
+    drop(hoarders);
+    until("there is room again", async || large().await.status == 100).await;
 }

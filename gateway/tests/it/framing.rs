@@ -136,8 +136,25 @@ async fn is_nobodys_proxy() {
     ] {
         let reply = Wire::ask(&gate, line).await;
         assert_eq!(reply.status, status, "{line}: {reply}");
+        // What follows may be no request at all: behind CONNECT it would be the tunnel's.
+        let request = format!("{line} HTTP/1.1\r\nHost: gate\r\n\r\n{NEXT}");
+        let answers = Wire::talk(&gate, request).await;
+        let told: Vec<_> =
+            answers.iter().map(|answer| (answer.status, answer.header("connection"))).collect();
+        assert_eq!(told, [(status, "close")], "{line}");
     }
     kitchen.saw_nothing();
+}
+
+/// The library cuts it off before anything of ours sees the target.
+#[tokio::test]
+async fn a_fragment_reaches_nobody() {
+    let kitchen = kitchen().await;
+    let gate = Gate::before(&kitchen).await;
+    for target in ["/v1/dishes/soup#/../secret", "/v1/dishes/soup?#color=red"] {
+        Wire::ask(&gate, &format!("GET {target}")).await.is(200);
+        assert_eq!(kitchen.only_call().json("GetDishRequest"), json!({"id": "soup"}));
+    }
 }
 
 #[tokio::test]
@@ -173,7 +190,7 @@ async fn a_connection_serves_one_request_after_the_other() {
         assert_eq!(wire.answer().await.is(200).json()["id"], id);
     }
     // Even after one that was refused, and with several in one piece.
-    wire.send("GET /v1//dishes HTTP/1.1\r\nHost: gate\r\n\r\n").await;
+    wire.send("GET /v1/dishes?color=red HTTP/1.1\r\nHost: gate\r\n\r\n").await;
     wire.answer().await.is(400);
     wire.send(
         "GET /v1/dishes/four HTTP/1.1\r\nHost: gate\r\n\r\n\

@@ -1,5 +1,6 @@
 //! SIGHUP: another configuration without another process.
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::stand::{Answer, Gate, Issuer, Key, Latch, Upstream, until};
@@ -142,4 +143,19 @@ async fn no_request_falls_while_the_configuration_changes() {
     };
     tokio::join!(asking, reloading);
     assert_eq!(kitchen.seen().len(), 200);
+}
+
+/// Opening a pipe waits for its other end, maybe for ever.
+#[tokio::test]
+async fn a_pipe_in_place_of_a_file_is_refused_and_holds_nobody_up() {
+    let kitchen = Upstream::content().await;
+    for name in ["gateway.yaml", "schema.binpb"] {
+        let mut gate = Gate::before(&kitchen).await;
+        gate.make_pipe(name);
+        let said = gate.hang_up().await;
+        assert!(said.contains(REFUSED) && said.contains("not a regular file"), "{name}: {said}");
+        gate.get("/v1/dishes/soup").await.is(200);
+        gate.signal(Signal::TERM);
+        assert_eq!(gate.ended().await.0.code(), Some(0));
+    }
 }

@@ -10,15 +10,17 @@ async fn a_client_that_does_not_come_to_the_point_is_cut_off() {
     let gate = Gate::before(&kitchen).await;
     let opened = SystemTime::now();
     let mut waiting = Vec::new();
-    for (what, bytes) in [
-        ("nothing", ""),
-        ("one byte", "G"),
-        ("half a preface", "PRI * HTTP/2.0\r\n"),
-        ("half a request line", "GET /v1/dish"),
-        ("half a head", "GET /v1/dishes/soup HTTP/1.1\r\nHost: a\r\n"),
-        ("an empty line first", "\r\n"),
+    for (what, address, bytes) in [
+        ("nothing", gate.address, ""),
+        ("one byte", gate.address, "G"),
+        ("half a preface", gate.address, "PRI * HTTP/2.0\r\n"),
+        ("half a request line", gate.address, "GET /v1/dish"),
+        ("half a head", gate.address, "GET /v1/dishes/soup HTTP/1.1\r\nHost: a\r\n"),
+        ("an empty line first", gate.address, "\r\n"),
+        ("nothing to operators", gate.admin, ""),
+        ("half a head to operators", gate.admin, "GET /readyz HTTP/1.1\r\nHost: a\r\n"),
     ] {
-        let mut wire = Wire::open(&gate).await;
+        let mut wire = Wire::open_at(address).await;
         wire.send(bytes).await;
         waiting.push(async move {
             let said = wire.closed().await;

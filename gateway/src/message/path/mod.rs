@@ -15,6 +15,7 @@ use std::fmt;
 pub use self::text::{TextError, TextPath};
 use super::nearest::nearest;
 use super::schema::{Field, Kind, MessageType, Shape};
+use super::wire::MAX_DEPTH;
 
 /// A checked path to a field.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct PathError {
 enum Fault {
     #[error("names must stand between single dots")]
     Malformed,
+    #[error("messages nest at most {MAX_DEPTH} deep")]
+    TooDeep,
     #[error("{message} has no field `{name}` ({hint})")]
     Unknown { message: String, name: String, hint: String },
     #[error("`{0}` holds no message, so nothing can follow it")]
@@ -61,12 +64,18 @@ impl Fault {
 
 impl FieldPath {
     /// Finds the field by names between dots; each may be the JSON name or the name in the proto file.
+    ///
+    /// A message that holds itself allows paths of any length, and clients write paths: more names than
+    /// messages may nest are refused, so that nobody who follows a path has to count.
     pub fn parse(root: &MessageType, path: &str) -> Result<Self, PathError> {
         let mut message = root.clone();
         let mut steps: Vec<Field> = Vec::new();
         for name in path.split('.') {
             if name.is_empty() {
                 return Err(Fault::Malformed.of(path));
+            }
+            if steps.len() == MAX_DEPTH as usize {
+                return Err(Fault::TooDeep.of(path));
             }
             if let Some(last) = steps.last() {
                 message = enter(path, last)?;

@@ -34,6 +34,22 @@ fn a_path_that_names_nothing_says_so() {
     );
 }
 
+/// Names of a message that holds itself: what follows a path recurses, and clients write paths.
+#[test]
+fn a_path_ends_where_messages_may_nest_no_deeper() {
+    let parse = |names: usize| {
+        let text = format!("{}name", "left.".repeat(names - 1));
+        FieldPath::parse(&message("sink.v1.Tree"), &text)
+    };
+    let deepest = TextPath::new(parse(100).unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    deepest.encode("x", &mut bytes).unwrap();
+    assert_eq!(deepest.path().read(&bytes).unwrap(), Value::Str("x".into()));
+    for names in [101, 16_000] {
+        assert_eq!(parse(names).unwrap_err().reason(), "messages nest at most 100 deep");
+    }
+}
+
 #[test]
 fn reads_values_and_defaults() {
     #[track_caller]

@@ -3,7 +3,8 @@
 //! Method, host and path mean the same to everything behind this check, because what has two readings does not come
 //! through. Nothing is repaired here: a request is passed on as it came, or refused with a sentence that says why.
 //! What the HTTP library has done before can't be seen any more: it refuses bytes that no request target has, and it
-//! cuts off a fragment (`#…`), which is the client's own business (RFC 9110, section 7.1).
+//! cuts off a fragment (`#…`), which is the client's own business (RFC 9110, section 7.1). So a request with one is
+//! served as if it had none, and nothing behind the library ever sees it.
 
 mod host;
 mod target;
@@ -70,9 +71,6 @@ pub(crate) enum Insane {
     /// Triplets in the path that decode to no UTF-8, overlong forms among them.
     #[error("the path does not decode to UTF-8; percent-encode text as UTF-8")]
     NotUtf8,
-    /// `#` in the path or query.
-    #[error("the request target has a fragment (`#`); remove it, or write %23 for a number sign")]
-    Fragment,
 }
 
 /// Checks the head of a request of HTTP/1 or HTTP/2.

@@ -47,9 +47,6 @@ fn is_dot_segment(segment: &[u8]) -> bool {
 
 /// The characters as they were sent, in path or query. What a query encodes is data for the fields it fills.
 fn check_characters(text: &str) -> Result<(), Insane> {
-    if text.contains('#') {
-        return Err(Insane::Fragment);
-    }
     if text.contains(|c: char| c.is_ascii_control()) {
         return Err(Insane::ControlCharacter);
     }

@@ -9,14 +9,15 @@ use std::process::{ExitStatus, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
 use super::answer::Latch;
 use super::config::Config;
 use super::output::Output;
 use super::reply::Reply;
-use super::soon;
 use super::upstream::Upstream;
+use super::{soon, until};
 
 /// A gateway that runs until it is dropped.
 pub(crate) struct Gate {
@@ -46,6 +47,41 @@ impl Gate {
         change: impl FnOnce(&mut Config) -> &mut Config,
         read: &Latch,
     ) -> Self {
+        let at_once = Latch::default();
+        at_once.open();
+        let mut gate = Self::spawn(change, read, &at_once);
+        let open = gate
+            .errors
+            .lines_that("the door", 1, |line| line.contains("the gateway is open"))
+            .await;
+        (gate.address, gate.admin) = (said(&open[0], "listener"), said(&open[0], "admin"));
+        gate
+    }
+
+    /// Starts a gateway that says all it can, and nobody ever reads a word of it.
+    pub(crate) async fn start_unheard(change: impl FnOnce(&mut Config) -> &mut Config) -> Self {
+        let [address, admin] = [free_address().await, free_address().await];
+        let never = Latch::default();
+        let mut gate = Self::spawn(
+            |config| {
+                change(config)
+                    .environment("RUST_LOG", "trace")
+                    .section("listener", &format!("{{ address: \"{address}\" }}"))
+                    .section("admin", &format!("{{ address: \"{admin}\" }}"))
+            },
+            &never,
+            &never,
+        );
+        (gate.address, gate.admin) = (address, admin);
+        until("the door", async || TcpStream::connect(address).await.is_ok()).await;
+        gate
+    }
+
+    fn spawn(
+        change: impl FnOnce(&mut Config) -> &mut Config,
+        read: &Latch,
+        read_errors: &Latch,
+    ) -> Self {
         let mut config = Config::new();
         change(&mut config);
         let folder = TempDir::new().unwrap();
@@ -53,12 +89,7 @@ impl Gate {
         let mut child =
             command(folder.path(), &config, ["--config", "gateway.yaml"]).spawn().unwrap();
         let lines = Output::of(child.stdout.take().unwrap(), read);
-        let at_once = Latch::default();
-        at_once.open();
-        let errors = Output::of(child.stderr.take().unwrap(), &at_once);
-        let open =
-            errors.lines_that("the door", 1, |line| line.contains("the gateway is open")).await;
-        let (address, admin) = (said(&open[0], "listener"), said(&open[0], "admin"));
+        let errors = Output::of(child.stderr.take().unwrap(), read_errors);
         let client = reqwest::Client::builder()
             .no_proxy()
             // The gateway closes idle connections after ten seconds, maybe while the next request is on its way.
@@ -67,7 +98,8 @@ impl Gate {
             .tls_certs_only([])
             .build()
             .unwrap();
-        Self { address, admin, errors, client, config, folder, child, lines }
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self { address: unknown, admin: unknown, errors, client, config, folder, child, lines }
     }
 
     /// A gateway before a kitchen, with everything else as it is by default.
@@ -114,6 +146,14 @@ impl Gate {
     pub(crate) fn rewrite(&mut self, change: impl FnOnce(&mut Config) -> &mut Config) {
         change(&mut self.config);
         write(self.folder.path(), &self.config);
+    }
+
+    /// Puts a pipe without another end where one of its files is.
+    pub(crate) fn make_pipe(&self, name: &str) {
+        let path = self.folder.path().join(name);
+        fs::remove_file(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+        assert!(made.success(), "{made}");
     }
 
     /// Tells it to read its configuration again, and waits until it has said what came of it.
@@ -192,6 +232,10 @@ fn command<S: AsRef<OsStr>>(
 pub(super) fn write(folder: &Path, config: &Config) {
     fs::write(folder.join("schema.binpb"), &config.schema).unwrap();
     fs::write(folder.join("gateway.yaml"), config.text()).unwrap();
+}
+
+async fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 /// An address that a log line tells, in either form of the log.

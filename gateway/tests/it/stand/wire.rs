@@ -1,5 +1,7 @@
 //! HTTP/1 by hand: what no client library would send.
 
+use std::net::SocketAddr;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -17,7 +19,12 @@ pub(crate) struct Wire {
 impl Wire {
     /// Connects and says nothing.
     pub(crate) async fn open(gate: &Gate) -> Self {
-        Self { stream: TcpStream::connect(gate.address).await.unwrap(), read: Vec::new() }
+        Self::open_at(gate.address).await
+    }
+
+    /// Connects to any address and says nothing.
+    pub(crate) async fn open_at(address: SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(address).await.unwrap(), read: Vec::new() }
     }
 
     /// Connects, sends, and reads every answer until the gateway closes.
