@@ -178,6 +178,19 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn failures_are_told_once_a_second() {
+        let mut failures = Failures::default();
+        let error = io::Error::other("too many open files");
+        let mut untold = Vec::new();
+        for _ in 0..5 {
+            failures.tell(&error);
+            untold.push(failures.untold);
+            time::advance(Duration::from_millis(400)).await;
+        }
+        assert_eq!(untold, [0, 1, 2, 0, 1]);
+    }
+
     #[tokio::test]
     async fn more_connections_than_allowed_wait_for_their_turn() {
         let answers = told(&CancellationToken::new(), 30).await;
