@@ -149,12 +149,20 @@ async fn a_port_in_use_is_one_plain_sentence() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     for variable in ["GATEWAY_PORT", "CONSOLE_PORT", "ORDER_PORT"] {
-        // All other ports are the system's choice, so that no shop on the usual ports is in the way.
+        // All other ports are free ones, so that no shop on the usual ports is in the way.
+        let free: Vec<TcpListener> = Ports::usual()
+            .variables()
+            .iter()
+            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+            .collect();
+        let ports: Vec<String> =
+            free.iter().map(|free| free.local_addr().unwrap().port().to_string()).collect();
+        drop(free);
         let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
         command
             .arg("run")
             .current_dir(TOP)
-            .envs(Ports::usual().variables().into_iter().map(|(name, _)| (name, "0")))
+            .envs(Ports::usual().variables().into_iter().map(|(name, _)| name).zip(ports))
             .env(variable, port.to_string());
         let output = command.output().unwrap();
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
