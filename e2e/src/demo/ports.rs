@@ -47,11 +47,11 @@ fn judge(ports: &Ports, listen: impl Fn(u16) -> io::Result<()>) -> Result<(), St
     if wrong.is_empty() {
         return Ok(());
     }
-    wrong.push(format!(
-        "stop what listens there, or choose other ports; these are free: {}",
+    Err(format!(
+        "{}: stop what listens there, or choose other ports; these are free: {}",
+        wrong.join(", "),
         instead.join(" ")
-    ));
-    Err(wrong.join("\n"))
+    ))
 }
 
 #[cfg(test)]
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(said(&Ports::usual(), &[]), "");
         assert_eq!(
             said(&Ports::usual(), &[8080, 8081, 50052, 50053]),
-            "port 50052 is in use\nport 50053 is in use\nport 8080 is in use\n\
+            "port 50052 is in use, port 50053 is in use, port 8080 is in use: \
              stop what listens there, or choose other ports; these are free: \
              PRODUCT_PORT=50055 ORDER_PORT=50056 GATEWAY_PORT=8082"
         );
