@@ -36,7 +36,7 @@ impl fmt::Display for RpcId {
     }
 }
 
-/// One RPC to make: the same for REST, native gRPC and each call of an aggregation.
+/// One RPC to make: the same for REST and native gRPC.
 #[derive(Debug)]
 pub(crate) struct Call {
     /// Which RPC.

@@ -1,6 +1,6 @@
 //! One field of a message, named by a path such as `order.user_id`, checked against the schema once.
 //!
-//! [`FieldPath::read`] is the one reader of fields: rules, aggregation and explain all go through it, and
+//! [`FieldPath::read`] is the one reader of fields: whoever needs a field of a message goes through it, and
 //! it sees what a conforming parser sees. [`TextPath`] writes the other way, from a path variable or a
 //! query parameter to wire bytes.
 
