@@ -98,7 +98,7 @@ async fn a_dead_service_is_503_of_its_own_routes_and_of_no_others() {
     for path in [format!("/api/users/{}/orders", ada.id), "/api/orders/1".to_owned()] {
         let answer = shop.get(&path).token(&ada.token).await.expect_problem(503, "UNAVAILABLE");
         assert!(
-            !answer.text.contains(&bed.ports().port(Role::Order).to_string()),
+            !answer.text.contains(&format!(":{}", bed.ports().port(Role::Order))),
             "no address gets out: {}",
             answer.text
         );
