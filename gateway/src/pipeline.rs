@@ -10,15 +10,16 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticator;
 use crate::authorization::Access;
 use crate::call::Rpcs;
 use crate::context::{Body, Call, Journey, RpcId, Step};
 use crate::error::{self, GatewayError};
-use crate::resilience;
+use crate::resilience::{self, StreamLimits};
 use crate::routing::{Allow, Found, RouteTable};
-use crate::transcoding::{self, Binding, Dialect, Settings};
+use crate::transcoding::{self, Binding, Dialect, Framing, Settings};
 
 /// What a route leads to.
 #[derive(Debug)]
@@ -42,8 +43,10 @@ pub(crate) struct Pipeline {
     pub(crate) rpcs: Rpcs,
     /// The longest a client waits.
     pub(crate) deadline: Duration,
+    /// How long streams live.
+    pub(crate) streams: StreamLimits,
     /// What all translations share.
-    pub(crate) transcoding: Settings,
+    pub(crate) transcoding: Arc<Settings>,
 }
 
 /// Where a request goes: nowhere, when it only asks what the path takes; or to a target, by the route of this name and
@@ -54,14 +57,15 @@ enum Destination<'a> {
 }
 
 impl Pipeline {
-    /// Answers a request. Failures are answers too.
+    /// Answers a request. Failures are answers too. When the gateway drains, streams end.
     pub(crate) async fn handle(
         &self,
         request: Request<Incoming>,
+        draining: &CancellationToken,
         journey: &mut Journey,
     ) -> Response<Body> {
         let dialect = Dialect::of(&request);
-        match self.run(dialect, request, journey).await {
+        match self.run(dialect, request, draining, journey).await {
             Ok(answer) => answer,
             Err(error) => self.refuse(dialect, &error, journey),
         }
@@ -85,6 +89,7 @@ impl Pipeline {
         &self,
         dialect: Dialect,
         request: Request<Incoming>,
+        draining: &CancellationToken,
         journey: &mut Journey,
     ) -> Result<Response<Body>, GatewayError> {
         let (parts, body) = request.into_parts();
@@ -105,17 +110,23 @@ impl Pipeline {
         let permit = target.access.admit(&principal)?;
         journey.mark(Step::Admit);
 
-        let ids = (&journey.request_id, &journey.trace_parent);
-        let metadata = self.transcoding.metadata(&parts.headers, ids)?;
-        let message = target.binding.read(&values, &parts, body, deadline).await?;
+        let framing = target.binding.framing(&parts.headers)?;
+        if framing.as_ref().is_some_and(Framing::is_over) {
+            return Ok(transcoding::nothing_more());
+        }
+        let (framed, ids) = (framing.as_ref(), (&journey.request_id, &journey.trace_parent));
+        let metadata = self.transcoding.metadata(&parts.headers, framed, ids)?;
+        let message = target.binding.read(&values, &parts, framed, body, deadline).await?;
         journey.mark(Step::Read);
 
         let call = Call { rpc: target.rpc.clone(), message, principal, deadline, metadata };
         let reply = self.rpcs.call(permit, call, journey.call(target.rpc.clone())).await;
         journey.mark(Step::Call);
 
-        let judge = error::end_of_stream(&journey.request_id);
-        let answer = target.binding.render(reply?, &self.transcoding, judge)?;
+        let reply = resilience::supervise(journey.counting(reply?), self.streams, draining);
+        let judge = error::end_of_stream(journey.stream.clone().unwrap_or_default());
+        let exchange = (&self.transcoding, &journey.request_id);
+        let answer = target.binding.render(reply, framing, exchange, judge).await?;
         journey.mark(Step::Render);
         Ok(answer)
     }

@@ -15,7 +15,7 @@ use crate::message::{RpcType, Schema};
 use crate::pipeline::Target;
 use crate::routing::{MethodPattern, Route, RouteTable, Template, Variable};
 use crate::setting::{Problem, Spanned};
-use crate::transcoding::{Binding, HttpRule, RestBinding, http_rules};
+use crate::transcoding::{Binding, HttpRule, RestBinding, StreamOptions, http_rules};
 use crate::upstream::Method;
 
 /// The routes and what stands behind them.
@@ -194,10 +194,9 @@ impl Compiler<'_> {
             }
         };
         let variables: Vec<&str> = template.variables().iter().map(Variable::field_path).collect();
-        match RestBinding::compile(rule, rpc, &variables) {
+        match RestBinding::compile(rule, rpc, &variables, &StreamOptions::default()) {
             Ok(binding) => {
-                let note =
-                    if binding.answers_with_a_stream() { " (a stream: gRPC only)" } else { "" };
+                let note = if rpc.server_streaming() { " (a stream)" } else { "" };
                 self.list(format!("{method} {template}"), id, line, note);
                 self.routes.push(Route {
                     method,

@@ -97,7 +97,8 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
         authenticator,
         rpcs: exposure.rpcs,
         deadline: config.resilience.deadline.duration(),
-        transcoding,
+        streams: config.resilience.stream_limits(),
+        transcoding: Arc::new(transcoding),
     };
     Ok(Compiled { pipeline, exposed: exposure.exposed, warmth })
 }

@@ -51,6 +51,9 @@ pub(crate) struct Call {
     pub(crate) metadata: HeaderMap,
 }
 
+/// The messages of a stream as protobuf wire bytes; a failure is the last item.
+pub(crate) type Messages = BoxStream<'static, Result<Bytes, Failure>>;
+
 /// What came back for a [`Call`].
 pub(crate) enum Reply {
     /// The one answer of a unary RPC.
@@ -60,10 +63,10 @@ pub(crate) enum Reply {
         /// What the service sent beside it: headers and trailers.
         metadata: HeaderMap,
     },
-    /// The answers of a server-streaming RPC; the first has come, or the end.
+    /// The answers of a server-streaming RPC, which the service has begun.
     Stream {
-        /// The response messages as protobuf wire bytes; a failure is the last item.
-        messages: BoxStream<'static, Result<Bytes, Failure>>,
+        /// The response messages.
+        messages: Messages,
         /// The headers that came before the first message.
         metadata: HeaderMap,
     },

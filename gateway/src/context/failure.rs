@@ -20,6 +20,23 @@ pub(crate) enum Failure {
     /// There was no connection, or it broke.
     #[error("the connection to the service broke")]
     Broken(#[source] BoxError),
+    /// The gateway itself ended a stream.
+    #[error(transparent)]
+    Cut(#[from] Cut),
+}
+
+/// Why the gateway ended a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Cut {
+    /// It is about to stop.
+    #[error("the gateway is shutting down: open the stream again")]
+    Draining,
+    /// The service has sent nothing for too long.
+    #[error("the service has sent nothing for too long: open the stream again")]
+    Idle,
+    /// The stream has lived long enough: nothing that was decided at its beginning holds for ever.
+    #[error("the stream has reached its greatest age: open it again")]
+    Age,
 }
 
 impl Failure {
@@ -28,7 +45,7 @@ impl Failure {
         match self {
             Self::Status(status) => status.code(),
             Self::Malformed(_) | Self::TooLarge => Code::Internal,
-            Self::Broken(_) => Code::Unavailable,
+            Self::Broken(_) | Self::Cut(_) => Code::Unavailable,
         }
     }
 }

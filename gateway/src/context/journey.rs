@@ -8,7 +8,7 @@ use http::{HeaderValue, Method, StatusCode};
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::{Origin, Principal, RequestId, RpcId};
+use super::{Origin, Principal, Reply, RequestId, RpcId, StreamRecord};
 
 /// The steps of the pipeline that are timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub(crate) struct Journey {
     pub(crate) principal: Principal,
     /// The RPCs made.
     pub(crate) calls: Vec<CallRecord>,
+    /// What happens to the stream that is the answer, when it is one.
+    pub(crate) stream: Option<Arc<StreamRecord>>,
     /// The HTTP status sent.
     pub(crate) status: Option<StatusCode>,
     /// The canonical code of the outcome.
@@ -109,6 +111,7 @@ impl Journey {
             route: None,
             principal: Principal::Anonymous,
             calls: Vec::new(),
+            stream: None,
             status: None,
             code: Code::Ok,
             origin: None,
@@ -124,6 +127,22 @@ impl Journey {
     /// Begins the record of an RPC.
     pub(crate) fn call(&mut self, rpc: RpcId) -> &mut CallRecord {
         self.calls.push_mut(CallRecord { rpc, tries: Vec::new() })
+    }
+
+    /// Begins the record of a stream, when the reply is one.
+    pub(crate) fn counting(&mut self, reply: Reply) -> Reply {
+        let Reply::Stream { messages, metadata } = reply else { return reply };
+        let record = Arc::clone(self.stream.get_or_insert_default());
+        Reply::Stream { messages: record.counting(messages), metadata }
+    }
+
+    /// How it ended. A client that went away is the canonical code CANCELLED, whatever was about to be sent.
+    pub(crate) fn outcome(&self) -> (Code, Option<Origin>, Option<&str>) {
+        if let Some(failure) = self.stream.as_deref().and_then(StreamRecord::failure) {
+            return (failure.code, Some(failure.origin), Some(&failure.cause));
+        }
+        let code = if self.complete { self.code } else { Code::Cancelled };
+        (code, self.origin, self.cause.as_deref())
     }
 
     /// Notes that a step has ended: it took the time since the step before.

@@ -10,14 +10,16 @@ mod failure;
 mod journey;
 mod principal;
 mod request_id;
+mod stream;
 mod verdict;
 
-pub(crate) use call::{Call, Reply, RpcId};
+pub(crate) use call::{Call, Messages, Reply, RpcId};
 pub(crate) use deadline::Deadline;
-pub(crate) use failure::Failure;
+pub(crate) use failure::{Cut, Failure};
 pub(crate) use journey::{CallRecord, Journey, Step, Try};
 pub(crate) use principal::{Identity, Principal};
 pub(crate) use request_id::RequestId;
+pub(crate) use stream::{StreamFailure, StreamRecord};
 pub(crate) use verdict::{Origin, Verdict, code_name};
 
 use bytes::Bytes;

@@ -6,6 +6,7 @@
 mod service;
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::authorization::Denied;
-use crate::context::{Failure, Origin, RequestId, RpcId, Verdict, code_name};
+use crate::context::{Failure, Origin, RpcId, StreamFailure, StreamRecord, Verdict, code_name};
 use crate::resilience::{DeadlineExceeded, InvalidTimeout};
 use crate::transcoding::UnreadableBody;
 use crate::{authentication, routing, transcoding, upstream};
@@ -211,13 +212,9 @@ impl GatewayError {
             E::Answer(_) => {
                 malformed("the service answered with something that is not its message")
             }
-            E::StreamOverRest => verdict(
-                Some("streaming-not-supported"),
-                StatusCode::NOT_IMPLEMENTED,
-                Code::Unimplemented,
-                Origin::Gateway,
-                self.to_string(),
-            ),
+            E::NotAcceptable => {
+                self.client(None, StatusCode::NOT_ACCEPTABLE, Code::InvalidArgument)
+            }
         }
     }
 
@@ -227,13 +224,16 @@ impl GatewayError {
     }
 }
 
-/// Judges how a stream failed after it had begun; the cause goes to the gateway's own log.
-pub(crate) fn end_of_stream(id: &RequestId) -> impl FnMut(Failure) -> Verdict + Send + 'static {
-    let id = id.clone();
+/// Judges how a stream failed after it had begun, and notes it in the stream's record.
+pub(crate) fn end_of_stream(
+    record: Arc<StreamRecord>,
+) -> impl FnMut(Failure) -> Verdict + Send + 'static {
     move |failure| {
         let error = GatewayError::Stream(failure);
-        tracing::warn!(request_id = id.as_str(), cause = error.chain(), "a stream failed");
-        error.verdict()
+        let verdict = error.verdict();
+        let (code, origin) = (verdict.code, verdict.origin);
+        record.fail(StreamFailure { code, origin, cause: error.chain() });
+        verdict
     }
 }
 
@@ -312,6 +312,13 @@ fn failed(failure: &Failure) -> Verdict {
             Code::Unavailable,
             Origin::Upstream,
             "the connection to the service broke".to_owned(),
+        ),
+        Failure::Cut(cut) => verdict(
+            Some("stream-ended"),
+            StatusCode::SERVICE_UNAVAILABLE,
+            Code::Unavailable,
+            Origin::Gateway,
+            cut.to_string(),
         ),
     }
 }

@@ -188,7 +188,7 @@ fn failures_of_the_gateway_itself_say_nothing() {
     check(GatewayError::Panicked, "- 500 INTERNAL Gateway");
     let verdict = check(GatewayError::Unserved(RpcId::new("a.B", "C")), "- 500 INTERNAL Gateway");
     assert!(!verdict.detail.contains("a.B/C"));
-    check(transcoding::Error::StreamOverRest, "streaming-not-supported 501 UNIMPLEMENTED Gateway");
+    check(transcoding::Error::NotAcceptable, "- 406 INVALID_ARGUMENT Client");
 }
 
 #[test]

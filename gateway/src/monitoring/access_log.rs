@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tonic::Code;
 
 use crate::context::{Journey, Origin, Step, code_name};
 
@@ -36,6 +35,8 @@ struct Line<'a> {
     origin: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<u64>,
     sent: u64,
     complete: bool,
     duration_us: u64,
@@ -45,6 +46,7 @@ struct Line<'a> {
 /// The journey as one JSON object. Strings are escaped, so that nothing a client sends can begin a second line.
 pub(super) fn json(journey: &Journey) -> String {
     let call = journey.calls.first();
+    let (code, at_fault, cause) = journey.outcome();
     let line = Line {
         time: Timestamp::now(),
         request_id: journey.request_id.as_str(),
@@ -58,9 +60,10 @@ pub(super) fn json(journey: &Journey) -> String {
         endpoint: call.and_then(|call| call.tries.last()).map(|last| &*last.endpoint),
         tries: journey.calls.iter().map(|call| call.tries.len()).sum(),
         status: journey.status.map(|status| status.as_u16()),
-        code: code_name(outcome(journey)),
-        origin: journey.origin.map(origin),
-        cause: journey.cause.as_deref().map(cut),
+        code: code_name(code),
+        origin: at_fault.map(origin),
+        cause: cause.map(cut),
+        messages: journey.stream.as_ref().map(|stream| stream.messages()),
         sent: journey.sent,
         complete: journey.complete,
         duration_us: micros(journey.elapsed()),
@@ -71,18 +74,19 @@ pub(super) fn json(journey: &Journey) -> String {
 
 /// The journey as a sentence, with the cause when it failed.
 pub(super) fn text(journey: &Journey) -> String {
+    let (code, _, cause) = journey.outcome();
     let mut line = format!(
         "{} {} {:?} -> {} {} in {} us by {} ({})",
         Timestamp::now(),
         cut(journey.method.as_str()),
         cut(&journey.path),
         journey.status.map_or(0, |status| status.as_u16()),
-        code_name(outcome(journey)),
+        code_name(code),
         micros(journey.elapsed()),
         journey.principal.id().unwrap_or("anonymous"),
         journey.request_id.as_str(),
     );
-    if let Some(cause) = &journey.cause {
+    if let Some(cause) = cause {
         line.push_str(": ");
         line.extend(cut(cause).escape_debug());
     }
@@ -95,11 +99,6 @@ fn cut(text: &str) -> Cow<'_, str> {
     }
     let told = text.get(..text.floor_char_boundary(TOLD)).unwrap_or_default();
     format!("{told}…").into()
-}
-
-/// A client that went away is the canonical code CANCELLED, whatever was about to be sent.
-fn outcome(journey: &Journey) -> Code {
-    if journey.complete { journey.code } else { Code::Cancelled }
 }
 
 fn steps(journey: &Journey) -> Map<String, Value> {
@@ -135,6 +134,7 @@ mod tests {
     use std::sync::Arc;
 
     use http::{Method, StatusCode};
+    use tonic::Code;
 
     use super::*;
     use crate::context::{CallRecord, Identity, Principal, RequestId, RpcId, Try};

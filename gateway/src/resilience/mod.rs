@@ -1,10 +1,12 @@
 //! The second half of room 5: keeps the door standing when what is behind it fails.
 //!
-//! It decides how long anyone waits. It never talks to a service and never chooses one.
+//! It decides how long anyone waits, and how long a stream lives. It never talks to a service and never chooses one.
 //! Chapter 5: docs/05-load-balancing.md
 
 mod config;
+mod stream;
 mod timeout;
 
 pub(crate) use config::Config;
+pub(crate) use stream::{StreamLimits, supervise};
 pub(crate) use timeout::{DeadlineExceeded, InvalidTimeout, deadline, timeout_header, within};

@@ -1,11 +1,11 @@
 //! What answers requests: the pipeline of the moment, and who reads the journeys.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::compile::{Compiled, Memory, Warmth, compile};
 use crate::config::Config;
@@ -31,7 +31,7 @@ pub(crate) struct Door {
     memory: Mutex<Memory>,
     monitor: Arc<Monitor>,
     opened: Instant,
-    draining: AtomicBool,
+    draining: CancellationToken,
 }
 
 impl Door {
@@ -42,7 +42,7 @@ impl Door {
             memory: Mutex::new(memory),
             monitor,
             opened: Instant::now(),
-            draining: AtomicBool::new(false),
+            draining: CancellationToken::new(),
         }
     }
 
@@ -55,14 +55,19 @@ impl Door {
         reloaded
     }
 
-    /// Tells whoever asks that no new requests should come.
+    /// Tells whoever asks that no new requests should come, and ends the streams.
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.draining.cancel();
     }
 
     /// Whether no new requests should come.
     pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.draining.is_cancelled()
+    }
+
+    /// Becomes true when no new requests should come: streams wait for it, which would not end by themselves.
+    pub(super) fn draining(&self) -> &CancellationToken {
+        &self.draining
     }
 
     /// Whether requests should come: everything behind the door was tried once, or time enough has passed.

@@ -14,7 +14,6 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tonic::Code;
 
 use super::door::Door;
 use super::sanity::{self, Insane};
@@ -48,7 +47,9 @@ pub(super) async fn exchange(
         pipeline.refuse(dialect, &insane.into(), journey)
     } else {
         let request = Request::from_parts(parts, body);
-        let handled = AssertUnwindSafe(pipeline.handle(request, journey)).catch_unwind().await;
+        let handled = AssertUnwindSafe(pipeline.handle(request, door.draining(), journey))
+            .catch_unwind()
+            .await;
         handled.unwrap_or_else(|_panic| pipeline.refuse(dialect, &GatewayError::Panicked, journey))
     };
 
@@ -136,10 +137,7 @@ impl HttpBody for RecordedBody {
             None => true,
             Some(Ok(frame)) => {
                 journey.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
-                // Behind trailers nothing is asked for any more; those of gRPC say how it ended.
-                let status = frame.trailers_ref().and_then(|trailers| trailers.get("grpc-status"));
-                journey.code =
-                    status.map_or(journey.code, |code| Code::from_bytes(code.as_bytes()));
+                // Behind trailers nothing is asked for any more.
                 frame.is_trailers() || this.body.is_end_stream()
             }
             Some(Err(_)) => false,

@@ -29,7 +29,7 @@ pub(crate) use config::Config;
 pub(crate) use grpc::InvalidFrame;
 pub(crate) use headers::{HeaderPolicy, InvalidHeader};
 pub(crate) use http_rule::{HttpRule, http_rules};
-pub(crate) use rest::{InvalidField, RestBinding};
+pub(crate) use rest::{Framing, InvalidField, RestBinding, StreamOptions};
 
 use crate::context::{Body, Deadline, Failure, Reply, RequestId, Verdict};
 use crate::message::{JsonError, Schema, WireError};
@@ -67,9 +67,11 @@ pub(crate) enum Error {
     /// The service's answer is not a message of its type.
     #[error("the service's answer can't be read")]
     Answer(#[from] WireError),
-    /// A stream has no REST form yet.
-    #[error("this RPC answers with a stream, which is available over gRPC only")]
-    StreamOverRest,
+    /// The client takes none of the forms that a stream has.
+    #[error(
+        "this route answers with a stream: accept application/json, application/x-ndjson or text/event-stream"
+    )]
+    NotAcceptable,
 }
 
 /// What the client speaks.
@@ -109,15 +111,7 @@ impl Dialect {
     ) -> Response<Body> {
         let mut answer = match self {
             Self::Grpc => grpc::refuse(verdict),
-            Self::Rest => {
-                let by_reason = verdict
-                    .reason
-                    .as_ref()
-                    .and_then(|reason| settings.status_by_reason.get(reason));
-                let status = *by_reason.unwrap_or(&verdict.status);
-                problem::render(verdict, status, id, &settings.schema, &settings.problem_base)
-                    .map(full)
-            }
+            Self::Rest => problem::render(verdict, id, settings).map(full),
         };
         answer.headers_mut().extend(settings.headers.response_headers(&verdict.metadata));
         answer
@@ -134,29 +128,34 @@ pub(crate) enum Binding {
 }
 
 impl Binding {
+    /// In which form the client takes a stream, where it may choose.
+    pub(crate) fn framing(&self, headers: &HeaderMap) -> Result<Option<Framing>, Error> {
+        match self {
+            Self::Rest(binding) => binding.framing(headers),
+            Self::Untouched => Ok(None),
+        }
+    }
+
     /// Reads the request's message as wire bytes; `captures` are the values of the template's variables in their order.
     pub(crate) async fn read(
         &self,
         captures: &[Cow<'_, str>],
         parts: &Parts,
+        framing: Option<&Framing>,
         body: Incoming,
         deadline: Deadline,
     ) -> Result<Bytes, Error> {
-        if let Self::Rest(binding) = self {
-            if binding.answers_with_a_stream() {
-                // Before anything is called: a call whose answer can't be given may have done its work.
-                return Err(Error::StreamOverRest);
-            }
-            if let Err(refusal) = binding.admit_body(&parts.headers) {
-                // What is refused anyway is not read; nothing at all is no body.
-                let empty = rest::is_empty(body, deadline).await?;
-                return if empty { binding.read(captures, parts, b"") } else { Err(refusal) };
-            }
+        if let Self::Rest(binding) = self
+            && let Err(refusal) = binding.admit_body(&parts.headers)
+        {
+            // What is refused anyway is not read; nothing at all is no body.
+            let empty = rest::is_empty(body, deadline).await?;
+            return if empty { binding.read(captures, parts, framing, b"") } else { Err(refusal) };
         }
         let body = body::read(body, deadline).await?;
         match self {
             Self::Rest(binding) => {
-                let message = binding.read(captures, parts, body.as_ref())?;
+                let message = binding.read(captures, parts, framing, body.as_ref())?;
                 Ok(body.becomes(message))
             }
             Self::Untouched => Ok(grpc::unframe(body.into())?),
@@ -164,11 +163,12 @@ impl Binding {
     }
 
     /// Renders a reply; `judge` says what it means to the client when a stream fails.
-    pub(crate) fn render(
+    pub(crate) async fn render(
         &self,
         reply: Reply,
-        settings: &Settings,
-        judge: impl FnMut(Failure) -> Verdict + Send + 'static,
+        framing: Option<Framing>,
+        (settings, id): (&Arc<Settings>, &RequestId),
+        mut judge: impl FnMut(Failure) -> Verdict + Send + 'static,
     ) -> Result<Response<Body>, Error> {
         let (Reply::Message { metadata, .. } | Reply::Stream { metadata, .. }) = &reply;
         let headers = settings.headers.response_headers(metadata);
@@ -177,7 +177,11 @@ impl Binding {
             (Self::Rest(binding), Reply::Message { message, .. }) => {
                 Ok(binding.render(&message, headers)?.map(full))
             }
-            (Self::Rest(_), Reply::Stream { .. }) => Err(Error::StreamOverRest),
+            (Self::Rest(binding), Reply::Stream { messages, .. }) => {
+                let (settings, id) = (Arc::clone(settings), id.clone());
+                let tell = move |failure| problem::body(&judge(failure), &id, &settings);
+                Ok(binding.stream(messages, framing, headers, tell).await?)
+            }
         }
     }
 }
@@ -230,26 +234,42 @@ impl Settings {
             problem_base: problem_base.trim_end_matches('/').to_owned(),
         })
     }
-}
 
-impl Settings {
+    /// The status of a failure: its reason may say more than its code.
+    fn status(&self, verdict: &Verdict) -> StatusCode {
+        let by_reason =
+            verdict.reason.as_ref().and_then(|reason| self.status_by_reason.get(reason));
+        *by_reason.unwrap_or(&verdict.status)
+    }
+
     /// What travels beside the message: what the client may send, and the exchange's own ids.
     pub(crate) fn metadata(
         &self,
         headers: &HeaderMap,
+        framing: Option<&Framing>,
         (id, trace_parent): (&RequestId, &HeaderValue),
     ) -> Result<HeaderMap, Error> {
         let mut metadata = self.headers.request_metadata(headers)?;
+        if let Some(last) = framing.and_then(Framing::last_event_id) {
+            metadata.insert(rest::LAST_EVENT_ID, last.clone());
+        }
         metadata.insert("x-request-id", id.header());
         metadata.insert("traceparent", trace_parent.clone());
         Ok(metadata)
     }
 }
 
-/// Answers what a path takes (RFC 9110, section 9.3.7).
-pub(crate) fn allow(methods: HeaderValue) -> Response<Body> {
+/// Answers a client that asks for more of a stream of which it has seen the end (WHATWG HTML, "Server-sent events": who
+/// gets this does not ask again).
+pub(crate) fn nothing_more() -> Response<Body> {
     let mut answer = Response::new(full(Bytes::new()));
     *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer
+}
+
+/// Answers what a path takes (RFC 9110, section 9.3.7).
+pub(crate) fn allow(methods: HeaderValue) -> Response<Body> {
+    let mut answer = nothing_more();
     answer.headers_mut().insert(ALLOW, methods);
     answer
 }

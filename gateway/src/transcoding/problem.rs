@@ -6,12 +6,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response};
 use prost::Message as _;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tonic_types::pb;
 
+use super::Settings;
 use crate::context::{RequestId, Verdict, code_name};
 use crate::message::{JsonOut, Schema};
 
@@ -30,14 +31,30 @@ struct Problem<'a> {
     details: Vec<Box<RawValue>>,
 }
 
-/// Renders a verdict with a status that may have been chosen by its reason; `base` is what the problem's `type` begins with.
+/// Renders a verdict as an answer.
 pub(super) fn render(
     verdict: &Verdict,
-    status: StatusCode,
     request_id: &RequestId,
-    schema: &Arc<Schema>,
-    base: &str,
+    settings: &Settings,
 ) -> Response<Bytes> {
+    let mut response = Response::new(body(verdict, request_id, settings));
+    *response.status_mut() = settings.status(verdict);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(wait) = verdict.retry_after {
+        // Rounded up: a client that obeys must not come too early.
+        let seconds =
+            u64::try_from(wait.as_nanos().div_ceil(1_000_000_000).max(1)).unwrap_or(u64::MAX);
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    headers.extend(verdict.headers.iter().cloned());
+    response
+}
+
+/// Writes a verdict down, for an answer of its own or within a stream.
+pub(super) fn body(verdict: &Verdict, request_id: &RequestId, settings: &Settings) -> Bytes {
+    let Settings { schema, problem_base: base, .. } = settings;
+    let status = settings.status(verdict);
     let phrase = match status.as_u16() {
         // Not registered; the name is nginx's, which began to use it.
         499 => "Client Closed Request",
@@ -53,19 +70,7 @@ pub(super) fn render(
         request_id: request_id.as_str(),
         details: details(&verdict.details, schema),
     };
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if let Some(wait) = verdict.retry_after {
-        // Rounded up: a client that obeys must not come too early.
-        let seconds =
-            u64::try_from(wait.as_nanos().div_ceil(1_000_000_000).max(1)).unwrap_or(u64::MAX);
-        headers.insert(RETRY_AFTER, seconds.into());
-    }
-    headers.extend(verdict.headers.iter().cloned());
-    response
+    serde_json::to_vec(&problem).unwrap_or_default().into()
 }
 
 /// `token-expired` reads `Token expired`.

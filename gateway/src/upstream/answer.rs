@@ -4,6 +4,7 @@
 //! tell that status from the service's own word.
 
 use std::future::poll_fn;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -15,6 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use percent_encoding::percent_decode;
+use tokio::time;
 use tonic::body::Body;
 use tonic::client::GrpcService as _;
 use tonic::metadata::MetadataMap;
@@ -27,13 +29,17 @@ use crate::context::{BoxError, Failure, Reply};
 /// The largest message that is taken, in bytes: what gRPC clients take by default.
 const LIMIT: usize = 4 * 1024 * 1024;
 
+/// How long the first message of a stream is waited for once the service has begun to answer. What fails at once can
+/// still be told by a status then, and a stream on which nothing happens yet is open soon.
+const FIRST: Duration = Duration::from_millis(500);
+
 /// Binary metadata comes with padding or without it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Sends the message and reads the answer: of a stream the first message, so that what fails at once is a failure.
+/// Sends the message and reads the answer: of a stream the beginning, so that what fails at once is a failure.
 pub(super) async fn ask(
     mut channel: Channel,
     rpc: &Rpc,
@@ -43,27 +49,33 @@ pub(super) async fn ask(
     let request = request(rpc, message, metadata);
     poll_fn(|cx| channel.poll_ready(cx)).await.map_err(broken)?;
     let mut answer = Answer::begin(channel.call(request).await.map_err(broken)?)?;
-    let first = answer.next().await?;
     if rpc.streams {
-        let metadata = answer.metadata.clone();
-        let rest = stream::unfold(Some(answer), |answer| async {
-            let mut answer = answer?;
-            match answer.next().await.transpose()? {
-                Ok(message) => Some((Ok(message), Some(answer))),
-                Err(failure) => Some((Err(failure), None)),
-            }
-        });
-        let messages = match first {
-            Some(message) => stream::iter([Ok(message)]).chain(rest).boxed(),
-            None => stream::empty().boxed(),
-        };
-        return Ok(Reply::Stream { messages, metadata });
+        return begin(answer).await;
     }
-    let message = first.ok_or_else(|| malformed("it holds no message"))?;
+    let message = answer.next().await?.ok_or_else(|| malformed("it holds no message"))?;
     match answer.next().await? {
         None => Ok(Reply::Message { message, metadata: answer.metadata }),
         Some(_) => Err(malformed("it holds more than one message")),
     }
+}
+
+async fn begin(mut answer: Answer) -> Result<Reply, Failure> {
+    let metadata = answer.metadata.clone();
+    let (first, rest) = match time::timeout(FIRST, answer.next()).await {
+        Ok(first) => match first? {
+            Some(message) => (Some(Ok(message)), Some(answer)),
+            None => (None, None),
+        },
+        Err(_nothing_yet) => (None, Some(answer)),
+    };
+    let rest = stream::unfold(rest, |answer| async {
+        let mut answer = answer?;
+        match answer.next().await.transpose()? {
+            Ok(message) => Some((Ok(message), Some(answer))),
+            Err(failure) => Some((Err(failure), None)),
+        }
+    });
+    Ok(Reply::Stream { messages: stream::iter(first).chain(rest).boxed(), metadata })
 }
 
 fn request(rpc: &Rpc, message: Bytes, metadata: HeaderMap) -> Request<Body> {

@@ -118,7 +118,7 @@ authorization:
         "gRPC /kitchen.v1.Kitchen/ReadFile kitchen.v1.Kitchen/ReadFile public",
         "* /v1/taste kitchen.v1.Kitchen/Taste public",
         "gRPC /kitchen.v1.Kitchen/Taste kitchen.v1.Kitchen/Taste public",
-        "GET /v1/dishes:watch kitchen.v1.Kitchen/WatchDishes public (a stream: gRPC only)",
+        "GET /v1/dishes:watch kitchen.v1.Kitchen/WatchDishes public (a stream)",
         "gRPC /kitchen.v1.Kitchen/WatchDishes kitchen.v1.Kitchen/WatchDishes public",
         "gRPC /kitchen.v1.Kitchen/Whisper kitchen.v1.Kitchen/Whisper public",
     ];

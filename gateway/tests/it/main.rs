@@ -23,6 +23,7 @@ mod settings;
 mod slow;
 mod stand;
 mod stop;
+mod streams;
 mod tokens;
 mod transcoding;
 mod verdicts;

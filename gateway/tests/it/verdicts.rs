@@ -272,13 +272,6 @@ async fn answers_that_can_not_be_rendered() {
     let row = upstream("malformed-answer", "Malformed answer", "INTERNAL", 502, "not its message");
     check(&gate, reply, &row).await;
     let reply = gate.get("/v1/dishes:watch").await;
-    let row = upstream(
-        "streaming-not-supported",
-        "Streaming not supported",
-        "UNIMPLEMENTED",
-        501,
-        "over gRPC only",
-    );
     check(&gate, reply, &row).await;
 }
 

@@ -1,13 +1,20 @@
 //! The REST dialect: what `google.api.http` says about one route, compiled against the types of its RPC.
 
+mod output;
 mod query;
 mod request;
 mod response;
+mod stream;
 #[cfg(test)]
 mod tests;
 
-pub(super) use request::is_empty;
 use thiserror::Error;
+
+pub(super) use self::request::is_empty;
+use self::response::Answer;
+pub(crate) use self::response::StreamOptions;
+pub(crate) use self::stream::Framing;
+pub(super) use self::stream::LAST_EVENT_ID;
 
 use super::HttpRule;
 use crate::message::{Field, FieldPath, MessageType, RpcType, TextPath};
@@ -28,12 +35,10 @@ pub(crate) struct InvalidField {
 #[derive(Debug)]
 pub(crate) struct RestBinding {
     input: MessageType,
-    output: MessageType,
     /// One for each variable of the template, in its order.
     variables: Vec<TextPath>,
     body: RequestBody,
-    response_body: Option<Field>,
-    streams: bool,
+    answer: Answer,
 }
 
 /// What the body of a request holds.
@@ -48,11 +53,6 @@ enum RequestBody {
 }
 
 impl RestBinding {
-    /// Whether the RPC answers with a stream, for which REST has no form here.
-    pub(crate) fn answers_with_a_stream(&self) -> bool {
-        self.streams
-    }
-
     /// Checks a rule against the types of its RPC; `variables` are the field paths of its template.
     ///
     /// Fails with one sentence for each mistake.
@@ -60,11 +60,10 @@ impl RestBinding {
         rule: &HttpRule,
         rpc: &RpcType,
         variables: &[&str],
+        options: &StreamOptions,
     ) -> Result<Self, Vec<String>> {
         let mut mistakes = Vec::new();
         let input = rpc.input().clone();
-        let output = rpc.output().clone();
-        let streams = rpc.server_streaming();
         let mut bound = Vec::new();
         for name in variables {
             match FieldPath::parse(&input, name).and_then(TextPath::new) {
@@ -77,25 +76,18 @@ impl RestBinding {
                 Err(error) => mistakes.push(format!("the variable {error}")),
             }
         }
-        let mut top_level = |message: &MessageType, name: &str, option: &str| {
-            let field = message.field(name);
-            if field.is_none() {
-                mistakes.push(format!("{option}: {} has no field `{name}`", message.full_name()));
-            }
-            field
-        };
         let body = match rule.body.as_str() {
             "" => Some(RequestBody::Nothing),
             "*" => Some(RequestBody::Everything),
-            name => top_level(&input, name, "body").map(RequestBody::Field),
+            name => input.field(name).map(RequestBody::Field),
         };
-        let response_body = match rule.response_body.as_str() {
-            "" => None,
-            name => top_level(&output, name, "response_body"),
-        };
-        match body {
-            Some(body) if mistakes.is_empty() => {
-                Ok(Self { input, output, variables: bound, body, response_body, streams })
+        if body.is_none() {
+            mistakes.push(format!("body: {} has no field `{}`", input.full_name(), rule.body));
+        }
+        let answer = Answer::compile(rpc, &rule.response_body, options, &mut mistakes);
+        match (body, answer) {
+            (Some(body), Some(answer)) if mistakes.is_empty() => {
+                Ok(Self { input, variables: bound, body, answer })
             }
             _ => Err(mistakes),
         }

@@ -13,7 +13,7 @@ use http_body_util::BodyExt as _;
 use tokio::time;
 
 use super::query::{self, invalid};
-use super::{InvalidField, RequestBody, RestBinding};
+use super::{Answer, Framing, InvalidField, LAST_EVENT_ID, RequestBody, RestBinding};
 use crate::context::{BoxError, Deadline};
 use crate::message::{Field, FieldPath, JsonIn, TextPath};
 use crate::transcoding::{Error, UnreadableBody};
@@ -33,15 +33,33 @@ impl RestBinding {
         &self,
         captures: &[Cow<'_, str>],
         parts: &Parts,
+        framing: Option<&Framing>,
         body: &[u8],
     ) -> Result<Bytes, Error> {
         let mut wire = Vec::with_capacity(body.len() + 64);
         self.read_body(body, &mut wire)?;
         self.read_query(parts.uri.query().unwrap_or_default(), &mut wire)?;
+        self.resume(framing, &mut wire)?;
         for (variable, value) in self.variables.iter().zip(captures) {
             bind(variable, value, &mut wire)?;
         }
         Ok(wire.into())
+    }
+
+    /// A client that comes again with the id of the last event it has seen goes on there, whatever its query says: a
+    /// browser repeats the query as it was at first.
+    fn resume(&self, framing: Option<&Framing>, wire: &mut Vec<u8>) -> Result<(), Error> {
+        let Answer::Stream(_, Some(variable)) = &self.answer else { return Ok(()) };
+        let Some(last) = framing.and_then(Framing::last_event_id) else { return Ok(()) };
+        let refuse = |problem| InvalidField {
+            place: "header",
+            name: LAST_EVENT_ID.as_str().to_owned(),
+            problem,
+        };
+        let last = std::str::from_utf8(last.as_bytes())
+            .map_err(|_| refuse("it is not UTF-8".to_owned()))?;
+        variable.encode(last, wire).map_err(|error| refuse(error.reason()))?;
+        Ok(())
     }
 
     fn read_body(&self, body: &[u8], wire: &mut Vec<u8>) -> Result<(), Error> {

@@ -1,57 +1,178 @@
-//! A message becomes a REST answer: JSON, or the raw bytes of a `google.api.HttpBody`.
+//! What comes back becomes a REST answer.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use futures_util::{StreamExt as _, stream};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Response};
-use prost::Message as _;
 
 use super::RestBinding;
-use crate::message::{JsonOut, WireError};
+use super::output::Output;
+use super::stream::{self as framed, Framing, Writing};
+use crate::context::{Body, Failure, Messages};
+use crate::message::{FieldPath, JsonOut, RpcType, TextPath, WireError};
 
-/// `google.api.HttpBody` (google/api/httpbody.proto), of which the extensions are of no use to a client.
-#[derive(Clone, PartialEq, prost::Message)]
-struct HttpBody {
-    #[prost(string, tag = "1")]
-    content_type: String,
-    #[prost(bytes = "bytes", tag = "2")]
-    data: Bytes,
+/// What the RPC answers with.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// One message.
+    Message(Output),
+    /// A stream of messages, which a client can take up again where the variable says.
+    Stream(Arc<Writing>, Option<TextPath>),
+    /// A stream of raw bytes.
+    Raw(Output),
+}
+
+/// What of a stream the configuration decides.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamOptions {
+    /// The field of each message that is the id of its event.
+    pub(crate) event_id: Option<String>,
+    /// The field of the request that takes the last id which the client has seen.
+    pub(crate) last_event_id: Option<String>,
+    /// How often a client hears that its stream is alive.
+    pub(crate) heartbeat: Duration,
+}
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        Self { event_id: None, last_event_id: None, heartbeat: Duration::from_secs(15) }
+    }
+}
+
+impl Answer {
+    /// Checks what a rule and the configuration say about the answers of an RPC; notes one sentence for each mistake.
+    pub(super) fn compile(
+        rpc: &RpcType,
+        response_body: &str,
+        options: &StreamOptions,
+        mistakes: &mut Vec<String>,
+    ) -> Option<Self> {
+        let field = match response_body {
+            "" => None,
+            name => Some(top_level(rpc, name, mistakes)?),
+        };
+        let output = Output::new(rpc.output().clone(), field, JsonOut::default());
+        if !rpc.server_streaming() {
+            return Some(Self::Message(output));
+        }
+        if output.is_raw() {
+            return Some(Self::Raw(output));
+        }
+        let event_id = options.event_id.as_deref().map(|name| event_id(rpc, name));
+        let last_event_id = options.last_event_id.as_deref().map(|name| last_event_id(rpc, name));
+        let event_id = event_id.transpose().map_err(|mistake| mistakes.push(mistake));
+        let last_event_id = last_event_id.transpose().map_err(|mistake| mistakes.push(mistake));
+        let writing = Writing { output, event_id: event_id.ok()?, heartbeat: options.heartbeat };
+        Some(Self::Stream(Arc::new(writing), last_event_id.ok()?))
+    }
+}
+
+fn top_level(rpc: &RpcType, name: &str, mistakes: &mut Vec<String>) -> Option<FieldPath> {
+    // A dot would lead on into a message (http.proto, `response_body`: "the name of the response field").
+    let found = rpc.output().field(name).and_then(|_| FieldPath::parse(rpc.output(), name).ok());
+    if found.is_none() {
+        let message = rpc.output().full_name();
+        mistakes.push(format!("response_body: {message} has no field `{name}`"));
+    }
+    found
+}
+
+fn event_id(rpc: &RpcType, name: &str) -> Result<FieldPath, String> {
+    let path = FieldPath::parse(rpc.output(), name).map_err(|error| format!("event_id {error}"))?;
+    if framed::can_be_id(&path) {
+        Ok(path)
+    } else {
+        Err(format!("event_id `{name}`: it must be one string or one integer"))
+    }
+}
+
+fn last_event_id(rpc: &RpcType, name: &str) -> Result<TextPath, String> {
+    let path = FieldPath::parse(rpc.input(), name).and_then(TextPath::new);
+    let path = path.map_err(|error| format!("last_event_id {error}"))?;
+    if path.is_repeated() {
+        return Err(format!("last_event_id `{name}`: it is a repeated field, and there is one id"));
+    }
+    Ok(path)
 }
 
 impl RestBinding {
-    /// Renders a reply's message; `headers` are those that the client may see.
+    /// How the client gets the messages of a stream, if it is for the client to choose.
+    pub(in crate::transcoding) fn framing(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<Framing>, crate::transcoding::Error> {
+        match &self.answer {
+            Answer::Stream(..) => Framing::negotiate(headers).map(Some),
+            Answer::Message(_) | Answer::Raw(_) => Ok(None),
+        }
+    }
+
+    /// Renders the one message of a reply; `headers` are those that the client may see.
     pub(in crate::transcoding) fn render(
         &self,
         wire: &Bytes,
         headers: HeaderMap,
     ) -> Result<Response<Bytes>, WireError> {
-        let (content_type, body) = if self.answers_raw() {
-            raw(wire.clone())?
+        let output = self.answer.output();
+        let (content_type, body) = if output.is_raw() {
+            let body = output.raw(wire)?;
+            (body.content_type(), body.data)
         } else {
-            let mut json = Vec::with_capacity(wire.len() * 2 + 64);
-            match &self.response_body {
-                Some(field) => field.wire_to_json(wire, &JsonOut::default(), &mut json)?,
-                None => self.output.wire_to_json(wire, &JsonOut::default(), &mut json)?,
-            }
+            let mut json = Vec::new();
+            output.json(wire, &mut json)?;
             (HeaderValue::from_static("application/json"), json.into())
         };
-        let mut response = Response::new(body);
-        *response.headers_mut() = headers;
-        response.headers_mut().insert(CONTENT_TYPE, content_type);
-        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        Ok(response)
+        Ok(answer(body, content_type, headers))
     }
 
-    fn answers_raw(&self) -> bool {
-        self.response_body.is_none() && self.output.full_name() == "google.api.HttpBody"
+    /// Renders the messages of a stream; `tell` makes a problem of a failure.
+    ///
+    /// Raw bytes have the type of their first piece, which is waited for.
+    pub(in crate::transcoding) async fn stream(
+        &self,
+        mut messages: Messages,
+        framing: Option<Framing>,
+        headers: HeaderMap,
+        mut tell: impl FnMut(Failure) -> Bytes + Send + 'static,
+    ) -> Result<Response<Body>, WireError> {
+        if let (Answer::Stream(writing, _), Some(framing)) = (&self.answer, framing) {
+            let content_type = framing.content_type();
+            let body = framed::body(messages, framing, Arc::clone(writing), tell);
+            let mut answer = answer(body, content_type, headers);
+            answer.headers_mut().append(VARY, HeaderValue::from_static("accept"));
+            answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            return Ok(answer);
+        }
+        let output = self.answer.output().clone();
+        let first = messages.next().await;
+        let content_type = match &first {
+            Some(Ok(wire)) => output.raw(wire)?.content_type(),
+            _ => HeaderValue::from_static("application/octet-stream"),
+        };
+        let messages = stream::iter(first).chain(messages).boxed();
+        let body = framed::raw(messages, output, move |failure| {
+            let _nobody_can_be_told = tell(failure);
+        });
+        Ok(answer(body, content_type, headers))
     }
 }
 
-fn raw(wire: Bytes) -> Result<(HeaderValue, Bytes), WireError> {
-    let body =
-        HttpBody::decode(wire).map_err(|_| WireError::from("it is not a google.api.HttpBody"))?;
-    let content_type = HeaderValue::from_str(&body.content_type)
-        .ok()
-        .filter(|value| !value.is_empty())
-        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    Ok((content_type, body.data))
+impl Answer {
+    fn output(&self) -> &Output {
+        match self {
+            Self::Message(output) | Self::Raw(output) => output,
+            Self::Stream(writing, _) => &writing.output,
+        }
+    }
+}
+
+fn answer<B>(body: B, content_type: HeaderValue, headers: HeaderMap) -> Response<B> {
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }

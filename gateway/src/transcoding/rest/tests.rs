@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 
-use super::RestBinding;
+use super::{RestBinding, StreamOptions};
 use crate::message::{JsonOut, RpcType, Schema};
 use crate::transcoding::{HttpRule, http_rules};
 
@@ -57,7 +57,7 @@ fn binding(name: &str) -> RestBinding {
         "ChooseDeep" => "deep.user",
         _ => "id",
     };
-    RestBinding::compile(&rule, &rpc, &[variable]).unwrap()
+    RestBinding::compile(&rule, &rpc, &[variable], &StreamOptions::default()).unwrap()
 }
 
 /// The request's message as JSON, or what is wrong with the request.
@@ -68,11 +68,11 @@ fn read(name: &str, id: &str, query: &str, body: &str) -> Result<String, String>
         .unwrap();
     let binding = binding(name);
     let wire = binding
-        .read(&[Cow::Borrowed(id)], &request.into_parts().0, body.as_bytes())
+        .read(&[Cow::Borrowed(id)], &request.into_parts().0, None, body.as_bytes())
         .map_err(|error| match &error {
-            crate::transcoding::Error::Json(json) => json.to_string(),
-            other => other.to_string(),
-        })?;
+        crate::transcoding::Error::Json(json) => json.to_string(),
+        other => other.to_string(),
+    })?;
     let mut json = Vec::new();
     binding.input.wire_to_json(&wire, &JsonOut::default(), &mut json).unwrap();
     Ok(String::from_utf8(json).unwrap())
@@ -176,7 +176,8 @@ fn answers_with_the_field_that_the_rule_names() {
     let mut wire = Vec::new();
     let patch = binding("Patch");
     let json = br#"{"items":[{"id":"1"},{"id":"2"}],"page":7}"#;
-    patch.output.json_to_wire(json, &crate::message::JsonIn::default(), &mut wire).unwrap();
+    let output = rpc("Patch").output().clone();
+    output.json_to_wire(json, &crate::message::JsonIn::default(), &mut wire).unwrap();
     let body = |wire: Vec<u8>| patch.render(&wire.into(), HeaderMap::new()).unwrap().into_body();
     assert_eq!(body(wire), r#"[{"id":"1"},{"id":"2"}]"#);
     assert_eq!(body(Vec::new()), "[]");
@@ -209,7 +210,9 @@ fn refuses_rules_that_the_types_do_not_bear() {
             body: body.to_owned(),
             response_body: response_body.to_owned(),
         };
-        RestBinding::compile(&rule, &rpc, variables).unwrap_err().join("; ")
+        RestBinding::compile(&rule, &rpc, variables, &StreamOptions::default())
+            .unwrap_err()
+            .join("; ")
     };
     let all = mistakes(
         "/{nix}/{item.tags}/{item}/{item.id.x}/{items.id}",

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tonic::Code;
 use tonic_types::pb;
 
+use super::feed::Feed;
 use super::schema::encode;
 
 /// The answer to one call: OK with one message, unless something else is said.
@@ -23,6 +24,7 @@ pub(crate) struct Answer {
     pub(super) status: u16,
     pub(super) latch: Option<Latch>,
     pub(super) ends: bool,
+    pub(super) feed: Option<Feed>,
 }
 
 impl Answer {
@@ -56,6 +58,7 @@ impl Answer {
             status: 200,
             latch: None,
             ends: true,
+            feed: None,
         };
         answer = answer.trailer("grpc-status", "0");
         answer
@@ -78,6 +81,11 @@ impl Answer {
         let mut answer = Self::framed(body.to_owned());
         answer.headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
         Self { status, trailers: None, ..answer }
+    }
+
+    /// A stream of what the test feeds, which ends when the test says so.
+    pub(crate) fn fed(feed: &Feed) -> Self {
+        Self { feed: Some(feed.clone()), ..Self::framed("") }
     }
 
     /// Adds details to a failure.
@@ -146,7 +154,7 @@ impl Latch {
 }
 
 /// A message as gRPC sends it, uncompressed.
-fn frame(message: &[u8]) -> Vec<u8> {
+pub(super) fn frame(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap();
     [&[0], length.to_be_bytes().as_slice(), message].concat()
 }

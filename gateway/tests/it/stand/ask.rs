@@ -12,7 +12,7 @@ use super::soon;
 /// A request that is sent when it is awaited.
 #[must_use]
 pub(crate) struct Ask {
-    request: reqwest::RequestBuilder,
+    pub(super) request: reqwest::RequestBuilder,
 }
 
 impl Gate {

@@ -20,7 +20,7 @@ pub(crate) struct Config {
     issuers: Vec<String>,
 }
 
-const PUBLIC: [&str; 15] = [
+const PUBLIC: [&str; 19] = [
     "GetDish",
     "ListDishes",
     "CreateDish",
@@ -35,6 +35,10 @@ const PUBLIC: [&str; 15] = [
     "CountDishes",
     "Taste",
     "WatchDishes",
+    "WatchTags",
+    "Download",
+    "Print",
+    "PrintAll",
     "Whisper",
 ];
 

@@ -114,6 +114,14 @@ impl Gate {
         self
     }
 
+    /// The memory that the program takes at the moment, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let id = self.child.id().unwrap();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    }
+
     /// The access-log line of an exchange.
     pub(crate) async fn line(&self, reply: &Reply) -> Value {
         self.line_with_id(reply.request_id()).await

@@ -3,10 +3,12 @@
 mod answer;
 mod ask;
 mod config;
+mod feed;
 mod frames;
 mod gate;
 mod grpc;
 mod issuer;
+mod open;
 mod output;
 mod reply;
 mod schema;
@@ -16,9 +18,11 @@ mod wire;
 use std::time::Duration;
 
 pub(crate) use answer::{Answer, Latch};
+pub(crate) use feed::Feed;
 pub(crate) use frames::{Outcome, request as request_by_frames};
 pub(crate) use gate::{Exit, Gate, run};
 pub(crate) use issuer::{Issuer, Key, now};
+pub(crate) use open::Open;
 pub(crate) use reply::Reply;
 pub(crate) use schema::{compile, decode, encode, kitchen_set};
 pub(crate) use upstream::{Seen, Upstream};

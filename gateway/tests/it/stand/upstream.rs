@@ -181,23 +181,27 @@ async fn answer(
     if let Some(latch) = &answer.latch {
         latch.opened().await;
     }
-    if answer.ends {
-        unfinished.finished = true;
-    }
+    unfinished.finished = answer.ends && answer.feed.is_none();
     Ok(rendered(answer, Some(unfinished)))
 }
 
-fn rendered(answer: Answer, unfinished: Option<Unfinished>) -> Response<Body> {
+fn rendered(answer: Answer, mut unfinished: Option<Unfinished>) -> Response<Body> {
     let data = (!answer.body.is_empty()).then(|| Frame::data(answer.body));
+    let feed = answer.feed.map(|feed| feed.frames()).unwrap_or_else(|| stream::empty().boxed());
     let trailers = answer.trailers.map(Frame::trailers);
     let end = stream::once(async move {
         if !answer.ends {
             future::pending::<()>().await;
         }
-        drop(unfinished);
         trailers
     });
-    let frames = stream::iter(data).chain(end.filter_map(future::ready)).map(Ok);
+    let frames = stream::iter(data).chain(feed).chain(end.filter_map(future::ready));
+    let frames = frames.map(move |frame| {
+        if let Some(unfinished) = &mut unfinished {
+            unfinished.finished |= frame.is_trailers();
+        }
+        Ok(frame)
+    });
     let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
     *response.status_mut() = answer.status.try_into().unwrap();
     *response.headers_mut() = answer.headers;

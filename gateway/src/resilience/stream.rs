@@ -1,0 +1,131 @@
+//! How long a stream may live. The deadline covers its beginning only; after that these limits hold.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use tokio::time::{self, Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::{Cut, Messages, Reply};
+
+/// The limits of every stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamLimits {
+    /// How long the service may send nothing while the client is ready to read.
+    pub(crate) idle: Duration,
+    /// How long a stream may live.
+    pub(crate) age: Duration,
+}
+
+/// Passes the messages of a stream on until it ends, or a limit is reached, or the gateway drains: whatever comes first.
+///
+/// Nothing is read ahead: while nobody asks for a message the service is not asked either.
+pub(crate) fn supervise(reply: Reply, limits: StreamLimits, draining: &CancellationToken) -> Reply {
+    let Reply::Stream { messages, metadata } = reply else { return reply };
+    Reply::Stream { messages: limited(messages, limits, draining.clone()), metadata }
+}
+
+fn limited(messages: Messages, limits: StreamLimits, draining: CancellationToken) -> Messages {
+    let oldest = Instant::now() + limits.age;
+    let next = move |messages: Option<Messages>| {
+        let draining = draining.clone();
+        async move {
+            let mut messages = messages?;
+            let cut = tokio::select! {
+                biased;
+                () = draining.cancelled() => Cut::Draining,
+                () = time::sleep_until(oldest) => Cut::Age,
+                next = time::timeout(limits.idle, messages.next()) => match next {
+                    Ok(next) => {
+                        let next = next?;
+                        let rest = next.is_ok().then_some(messages);
+                        return Some((next, rest));
+                    }
+                    Err(_silence) => Cut::Idle,
+                },
+            };
+            Some((Err(cut.into()), None))
+        }
+    };
+    stream::unfold(Some(messages), next).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::context::Failure;
+
+    const LIMITS: StreamLimits =
+        StreamLimits { idle: Duration::from_secs(10), age: Duration::from_secs(60) };
+
+    /// A message every so many seconds, for ever.
+    fn every(seconds: u64) -> Messages {
+        let tick = move |()| async move {
+            time::sleep(Duration::from_secs(seconds)).await;
+            Some((Ok(Bytes::from_static(b"m")), ()))
+        };
+        stream::unfold((), tick).boxed()
+    }
+
+    /// How many messages pass, and what ends them.
+    async fn passed(mut messages: Messages) -> (usize, Option<Cut>) {
+        let mut count = 0;
+        while let Some(message) = messages.next().await {
+            match message {
+                Ok(_) => count += 1,
+                Err(Failure::Cut(cut)) => {
+                    assert!(messages.next().await.is_none(), "nothing comes behind a failure");
+                    return (count, Some(cut));
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        (count, None)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_lives_as_long_as_it_speaks_but_not_for_ever() {
+        let never = CancellationToken::new();
+        assert_eq!(passed(limited(every(9), LIMITS, never.clone())).await, (6, Some(Cut::Age)));
+        assert_eq!(passed(limited(every(11), LIMITS, never.clone())).await, (0, Some(Cut::Idle)));
+        let two = every(9).take(2).boxed();
+        assert_eq!(passed(limited(two, LIMITS, never)).await, (2, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_client_is_not_the_service_s_silence() {
+        let mut messages = limited(every(1), LIMITS, CancellationToken::new());
+        assert!(messages.next().await.unwrap().is_ok());
+        time::advance(Duration::from_secs(30)).await;
+        assert!(messages.next().await.unwrap().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn draining_ends_it_at_once_while_it_waits_and_while_it_speaks() {
+        for pause in [0, 9] {
+            let draining = CancellationToken::new();
+            let mut messages = limited(every(pause), LIMITS, draining.clone());
+            assert!(messages.next().await.unwrap().is_ok());
+            let began = Instant::now();
+            let cancel = async {
+                time::sleep(Duration::from_millis(5)).await;
+                draining.cancel();
+            };
+            let (cut, ()) = tokio::join!(
+                async {
+                    loop {
+                        if let Err(failure) = messages.next().await.unwrap() {
+                            break failure;
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                },
+                cancel
+            );
+            assert!(matches!(cut, Failure::Cut(Cut::Draining)), "{cut}");
+            assert!(began.elapsed() < Duration::from_millis(10));
+        }
+    }
+}
