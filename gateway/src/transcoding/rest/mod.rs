@@ -9,7 +9,7 @@ mod tests;
 pub(super) use request::is_empty;
 use thiserror::Error;
 
-use super::HttpRule;
+use super::{HttpRule, Options};
 use crate::message::{Field, FieldPath, MessageType, RpcType, TextPath};
 
 /// A path variable or a query parameter that can't be bound to its field.
@@ -34,6 +34,7 @@ pub(crate) struct RestBinding {
     body: RequestBody,
     response_body: Option<Field>,
     streams: bool,
+    options: Options,
 }
 
 /// What the body of a request holds.
@@ -60,6 +61,7 @@ impl RestBinding {
         rule: &HttpRule,
         rpc: &RpcType,
         variables: &[&str],
+        options: Options,
     ) -> Result<Self, Vec<String>> {
         let mut mistakes = Vec::new();
         let input = rpc.input().clone();
@@ -73,7 +75,7 @@ impl RestBinding {
                         "the variable `{name}`: it is a repeated field, which a path can't hold"
                     ));
                 }
-                Ok(path) => bound.push(path),
+                Ok(path) => bound.push(path.ignoring_case(options.json_in.ignore_case)),
                 Err(error) => mistakes.push(format!("the variable {error}")),
             }
         }
@@ -95,7 +97,7 @@ impl RestBinding {
         };
         match body {
             Some(body) if mistakes.is_empty() => {
-                Ok(Self { input, output, variables: bound, body, response_body, streams })
+                Ok(Self { input, output, variables: bound, body, response_body, streams, options })
             }
             _ => Err(mistakes),
         }

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Response};
 use prost::Message as _;
 
 use super::RestBinding;
-use crate::message::{JsonOut, WireError};
+use crate::message::WireError;
 
 /// `google.api.HttpBody` (google/api/httpbody.proto), of which the extensions are of no use to a client.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -29,8 +29,8 @@ impl RestBinding {
         } else {
             let mut json = Vec::with_capacity(wire.len() * 2 + 64);
             match &self.response_body {
-                Some(field) => field.wire_to_json(wire, &JsonOut::default(), &mut json)?,
-                None => self.output.wire_to_json(wire, &JsonOut::default(), &mut json)?,
+                Some(field) => field.wire_to_json(wire, &self.options.json_out, &mut json)?,
+                None => self.output.wire_to_json(wire, &self.options.json_out, &mut json)?,
             }
             (HeaderValue::from_static("application/json"), json.into())
         };
