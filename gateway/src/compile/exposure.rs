@@ -15,7 +15,7 @@ use crate::message::{RpcType, Schema};
 use crate::pipeline::Target;
 use crate::routing::{MethodPattern, Route, RouteTable, Template, Variable};
 use crate::setting::{Problem, Spanned};
-use crate::transcoding::{Binding, HttpRule, RestBinding, StreamOptions, http_rules};
+use crate::transcoding::{Binding, HttpRule, Options, RestBinding, http_rules};
 use crate::upstream::Method;
 
 /// The routes and what stands behind them.
@@ -55,6 +55,7 @@ pub(super) fn compile(
     refuse_forgotten(config, schema, upstreams, problems);
 
     let mut compiler = Compiler {
+        config,
         no_issuer: config.authentication.issuers.is_empty() && !config.unread("authentication"),
         upstreams_unread: config.unread("upstreams"),
         upstreams,
@@ -115,6 +116,7 @@ fn refuse_forgotten(
 }
 
 struct Compiler<'a> {
+    config: &'a Config,
     no_issuer: bool,
     upstreams_unread: bool,
     upstreams: &'a Upstreams,
@@ -128,11 +130,7 @@ struct Compiler<'a> {
 impl Compiler<'_> {
     fn expose(&mut self, id: &RpcId, line: &Spanned<Access>, schema: &Arc<Schema>) {
         let Some(rpc) = schema.method(id.as_str()) else {
-            return self.refuse(
-                id,
-                line,
-                format!("the schema has no RPC `{id}`{}", nearest(id, schema)),
-            );
+            return self.refuse(id, line, unknown(id.as_str(), schema));
         };
         if line.value == Access::Internal {
             return;
@@ -165,15 +163,25 @@ impl Compiler<'_> {
         };
         let method = Method { path: path_and_query, streams: rpc.server_streaming() };
         self.rpcs.insert(id.clone(), Arc::clone(upstream), method);
+        let options =
+            Options::compile(&self.config.transcoding, &rpc, upstream.name(), self.problems);
         for rule in http_rules(rpc.descriptor()) {
-            self.route(id, line, &rpc, &rule);
+            self.route(id, line, &rpc, &rule, &options);
         }
         self.list(format!("gRPC {path}"), id, line, "");
         self.methods.insert(path, target(id, line, Binding::Untouched));
     }
 
-    fn route(&mut self, id: &RpcId, line: &Spanned<Access>, rpc: &RpcType, rule: &HttpRule) {
+    fn route(
+        &mut self,
+        id: &RpcId,
+        line: &Spanned<Access>,
+        rpc: &RpcType,
+        rule: &HttpRule,
+        options: &Options,
+    ) {
         let template = match Template::parse(&rule.template) {
+            Ok(template) if options.decode_slashes => template.decoding_slashes(),
             Ok(template) => template,
             Err(error) => {
                 return self.refuse(
@@ -194,7 +202,7 @@ impl Compiler<'_> {
             }
         };
         let variables: Vec<&str> = template.variables().iter().map(Variable::field_path).collect();
-        match RestBinding::compile(rule, rpc, &variables, &StreamOptions::default()) {
+        match RestBinding::compile(rule, rpc, &variables, options.clone()) {
             Ok(binding) => {
                 let note = if rpc.server_streaming() { " (a stream)" } else { "" };
                 self.list(format!("{method} {template}"), id, line, note);
@@ -226,14 +234,16 @@ fn target(id: &RpcId, line: &Spanned<Access>, binding: Binding) -> Target {
     Target { rpc: id.clone(), access: line.value.clone(), binding }
 }
 
-/// What was probably meant: the RPCs of this name elsewhere, or else the others of the service.
-fn nearest(id: &RpcId, schema: &Arc<Schema>) -> String {
-    let (service, method) = id.as_str().split_once('/').unwrap_or_default();
+/// Says that there is no such RPC, and what was probably meant: the RPCs of this name elsewhere, or else the others of
+/// the service.
+pub(super) fn unknown(rpc: &str, schema: &Arc<Schema>) -> String {
+    let (service, method) = rpc.split_once('/').unwrap_or_default();
     let names = |matches: &dyn Fn(&RpcType) -> bool| {
         schema.methods().filter(matches).map(|rpc| rpc.name()).collect::<Vec<_>>().join(", ")
     };
     let same_name = names(&|rpc| rpc.method() == method);
     let meant =
         if same_name.is_empty() { names(&|rpc| rpc.service() == service) } else { same_name };
-    if meant.is_empty() { meant } else { format!("; did you mean {meant}?") }
+    let meant = if meant.is_empty() { meant } else { format!("; did you mean {meant}?") };
+    format!("the schema has no RPC `{rpc}`{meant}")
 }

@@ -4,6 +4,7 @@
 //! descriptors, and all mistakes are reported together. What fails here never fails a request.
 
 mod exposure;
+mod layers;
 mod memory;
 mod upstreams;
 
@@ -83,6 +84,7 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
     let upstreams = upstreams::compile(config, schema.as_deref(), memory, &mut problems);
     let (authenticator, key_sets) = authenticator(config, memory, &mut problems);
     let exposure = exposure::compile(config, schema.as_ref(), &upstreams, &mut problems);
+    layers::check(config, schema.as_ref(), &mut problems);
     let transcoding = Settings::compile(&config.transcoding, schema, &mut problems);
 
     let (true, Some(exposure), Some(transcoding)) = (problems.is_empty(), exposure, transcoding)

@@ -17,7 +17,7 @@ pub(crate) enum Undecodable {
 }
 
 /// What becomes of `%2F`, the slash that is data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Slash {
     /// It becomes `/`: for one segment.
     Decoded,

@@ -18,6 +18,8 @@ pub(crate) struct Template {
     segments: Box<[Segment]>,
     variables: Box<[Variable]>,
     verb: Option<Box<str>>,
+    /// What becomes of `%2F` in variables of several segments.
+    slash: Slash,
 }
 
 /// One segment of a template.
@@ -69,7 +71,18 @@ impl Template {
         verb: Option<Box<str>>,
     ) -> Self {
         let text = print(&segments, &variables, verb.as_deref()).into();
-        Self { text, segments: segments.into(), variables: variables.into(), verb }
+        Self {
+            text,
+            segments: segments.into(),
+            variables: variables.into(),
+            verb,
+            slash: Slash::Kept,
+        }
+    }
+
+    /// Decodes `%2F` in variables of several segments too, where it can't be told from a separator any more.
+    pub(crate) fn decoding_slashes(self) -> Self {
+        Self { slash: Slash::Decoded, ..self }
     }
 
     /// Its variables, from left to right.
@@ -108,7 +121,7 @@ impl Template {
             } else {
                 split_after(from_start, variable.length)
             };
-            let slash = if variable.is_multi_segment() { Slash::Kept } else { Slash::Decoded };
+            let slash = if variable.is_multi_segment() { self.slash } else { Slash::Decoded };
             let value =
                 percent::decode(value, slash).map_err(|source| variable.undecodable(source))?;
             values.push(value);

@@ -9,6 +9,7 @@ mod config;
 mod grpc;
 mod headers;
 mod http_rule;
+mod options;
 mod problem;
 mod rest;
 
@@ -29,7 +30,8 @@ pub(crate) use config::Config;
 pub(crate) use grpc::InvalidFrame;
 pub(crate) use headers::{HeaderPolicy, InvalidHeader};
 pub(crate) use http_rule::{HttpRule, http_rules};
-pub(crate) use rest::{Framing, InvalidField, RestBinding, StreamOptions};
+pub(crate) use options::Options;
+pub(crate) use rest::{Framing, InvalidField, RestBinding};
 
 use crate::context::{Body, Deadline, Failure, Reply, RequestId, Verdict};
 use crate::message::{JsonError, Schema, WireError};

@@ -83,6 +83,11 @@ impl Upstream {
         Self { name: name.into(), balancer: Balancer::new(algorithm, endpoints), peers }
     }
 
+    /// Its name in the configuration.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The endpoints with their connections.
     pub(crate) fn peers(&self) -> &[Arc<Peer>] {
         &self.peers

@@ -272,6 +272,26 @@ async fn rooms() {
             "6:34: transcoding.request_headers: `a b` is not the name of a header",
         ),
         (
+            "transcoding: { upstreams: { celar: { emit_defaults: true } } }",
+            "6:36: transcoding.upstreams.celar: there is no upstream `celar`; did you mean cellar?",
+        ),
+        (
+            "transcoding: { upstreams: { bakery: {} } }",
+            "6:37: transcoding.upstreams.bakery: there is no upstream `bakery`; there are cellar",
+        ),
+        (
+            "transcoding: { rpcs: { kitchen.v1.Cellar/GetWines: {} } }",
+            "6:52: transcoding.rpcs.kitchen.v1.Cellar/GetWines: the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine?",
+        ),
+        (
+            "transcoding: { rpcs: { kitchen.v1.Cellar/GetWine: { emit_default: true } } }",
+            "6:53: transcoding: unknown field `emit_default`, expected one of emit_defaults, enum_numbers, ignore_unknown_fields, ignore_query_parameters, case_insensitive_enums, decode_slashes",
+        ),
+        (
+            "transcoding: { upstreams: { cellar: { rpcs: {} } } }",
+            "6:39: transcoding: unknown field `rpcs`, expected one of emit_defaults, enum_numbers, ignore_unknown_fields, ignore_query_parameters, case_insensitive_enums, decode_slashes",
+        ),
+        (
             "transcoding: { problem_base: \"ht tp\" }",
             "6:30: transcoding.problem_base: `ht tp` is not a URI reference",
         ),

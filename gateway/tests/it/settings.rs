@@ -276,6 +276,122 @@ async fn transcoding_problem_base() {
     }
 }
 
+/// A gateway before a kitchen, with this section `transcoding`.
+async fn transcoding(kitchen: &Upstream, section: &str) -> Gate {
+    Gate::start(|config| config.kitchen(kitchen).section("transcoding", section)).await
+}
+
+#[tokio::test]
+async fn transcoding_emit_defaults() {
+    let kitchen = Upstream::content().await;
+    let gate = transcoding(&kitchen, "{}").await;
+    assert_eq!(gate.get("/v1/dishes").await.is(200).text(), "{}");
+    let gate = transcoding(&kitchen, "{ emit_defaults: true }").await;
+    let answer = gate.get("/v1/dishes").await.is(200);
+    assert_eq!(answer.text(), r#"{"dishes":[],"nextPageToken":""}"#);
+}
+
+#[tokio::test]
+async fn transcoding_enum_numbers() {
+    let kitchen = Upstream::answering(|_| Answer::dish(&json!({"taste": "TASTE_SOUR"}))).await;
+    let gate = transcoding(&kitchen, "{}").await;
+    assert_eq!(gate.get("/v1/dishes/soup").await.is(200).text(), r#"{"taste":"TASTE_SOUR"}"#);
+    let gate = transcoding(&kitchen, "{ enum_numbers: true }").await;
+    assert_eq!(gate.get("/v1/dishes/soup").await.is(200).text(), r#"{"taste":2}"#);
+}
+
+#[tokio::test]
+async fn transcoding_ignore_unknown_fields() {
+    let kitchen = Upstream::content().await;
+    let body = json!({"name": "soup", "colour": {"of": ["the", "day"]}, "taste": "TASTE_BITTER"});
+    let gate = transcoding(&kitchen, "{}").await;
+    gate.post("/v1/dishes", &body).await.is(400);
+    kitchen.saw_nothing();
+    let gate = transcoding(&kitchen, "{ ignore_unknown_fields: true }").await;
+    gate.post("/v1/dishes", &body).await.is(200);
+    assert_eq!(kitchen.only_call().json("Dish"), json!({"name": "soup"}));
+    // It is about bodies: a query has a list of its own.
+    gate.get("/v1/dishes?colour=red").await.is(400);
+    kitchen.saw_nothing();
+}
+
+#[tokio::test]
+async fn transcoding_ignore_query_parameters() {
+    let kitchen = Upstream::content().await;
+    let path = "/v1/dishes?pageSize=7&utm_source=mail&utm%5Fsource=post";
+    let gate = transcoding(&kitchen, "{}").await;
+    gate.get(path).await.is(400);
+    kitchen.saw_nothing();
+    let gate = transcoding(&kitchen, "{ ignore_query_parameters: [utm_source] }").await;
+    gate.get(path).await.is(200);
+    assert_eq!(kitchen.only_call().json("ListDishesRequest"), json!({"pageSize": 7}));
+    gate.post("/v1/dishes?utm_source=mail", &json!({"id": "a"})).await.is(200);
+    assert_eq!(kitchen.only_call().json("Dish"), json!({"id": "a"}));
+    gate.get("/v1/dishes?utm_medium=mail").await.is(400);
+    kitchen.saw_nothing();
+}
+
+#[tokio::test]
+async fn transcoding_case_insensitive_enums() {
+    let kitchen = Upstream::content().await;
+    let body = json!({"taste": "taste_Sour"});
+    let query = "/v1/dishes?filter.taste=taste_sweet";
+    let gate = transcoding(&kitchen, "{}").await;
+    gate.post("/v1/dishes", &body).await.is(400);
+    gate.get(query).await.is(400);
+    kitchen.saw_nothing();
+    let gate = transcoding(&kitchen, "{ case_insensitive_enums: true }").await;
+    gate.post("/v1/dishes", &body).await.is(200);
+    assert_eq!(kitchen.only_call().json("Dish"), json!({"taste": "TASTE_SOUR"}));
+    gate.get(query).await.is(200);
+    let seen = kitchen.only_call().json("ListDishesRequest");
+    assert_eq!(seen, json!({"filter": {"taste": "TASTE_SWEET"}}));
+}
+
+#[tokio::test]
+async fn transcoding_decode_slashes() {
+    let kitchen = Upstream::content().await;
+    for (section, name) in
+        [("{}", "files/a%2Fb/c d"), ("{ decode_slashes: true }", "files/a/b/c d")]
+    {
+        let gate = transcoding(&kitchen, section).await;
+        gate.get("/v1/files/a%2Fb/c%20d").await.is(200);
+        assert_eq!(kitchen.only_call().json("ReadRequest"), json!({"name": name}), "{section}");
+    }
+}
+
+/// One option in every layer: that of the RPC goes before that of its upstream, and that before the default.
+#[tokio::test]
+async fn transcoding_upstreams_and_rpcs() {
+    let kitchen = Upstream::answering(|_| Answer::dish(&json!({"taste": "TASTE_SOUR"}))).await;
+    let (rpc, other) =
+        ("rpcs: { kitchen.v1.Kitchen/GetDish:", "rpcs: { kitchen.v1.Kitchen/DeleteDish:");
+    let (upstream, stranger) = ("upstreams: { kitchen:", "upstreams: { cellar:");
+    let (on, off) = ("{ enum_numbers: true } }", "{ enum_numbers: false } }");
+    let (name, number) = (r#"{"taste":"TASTE_SOUR"}"#, r#"{"taste":2}"#);
+    for (section, expected) in [
+        (format!("{{ {rpc} {on} }}"), number),
+        (format!("{{ {other} {on} }}"), name),
+        (format!("{{ {upstream} {on} }}"), number),
+        (format!("{{ {stranger} {on} }}"), name),
+        (format!("{{ {upstream} {on}, {rpc} {off} }}"), name),
+        (format!("{{ {upstream} {off}, {rpc} {on} }}"), number),
+        (format!("{{ enum_numbers: true, {upstream} {off} }}"), name),
+        (format!("{{ enum_numbers: true, {rpc} {off} }}"), name),
+        // A layer that says something else leaves this to the wider one.
+        (format!("{{ enum_numbers: true, {rpc} {{ decode_slashes: true }} }} }}"), number),
+    ] {
+        let gate = Gate::start(|config| {
+            let config = config.kitchen(&kitchen).section("transcoding", &section);
+            config
+                .upstream("cellar", "kitchen.v1.Cellar", &["http://127.0.0.1:1"])
+                .access("kitchen.v1.Cellar/GetWine", "public")
+        })
+        .await;
+        assert_eq!(gate.get("/v1/dishes/soup").await.is(200).text(), expected, "{section}");
+    }
+}
+
 #[tokio::test]
 async fn monitoring_log() {
     let kitchen = Upstream::content().await;

@@ -113,7 +113,7 @@ impl<'s, 't> Reader<'s, 't, '_> {
                     &mut value
                 }
                 b"value" => &mut value,
-                _ if self.ignore_unknown => {
+                _ if self.options.ignore_unknown => {
                     self.text.skip_value(self.depth)?;
                     continue;
                 }

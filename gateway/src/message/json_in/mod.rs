@@ -32,6 +32,8 @@ use super::wire::{MAX_DEPTH, close, open};
 pub struct JsonIn {
     /// Pass over fields and enum names that the schema does not know, instead of refusing them.
     pub ignore_unknown: bool,
+    /// Take the names of enum values in any case.
+    pub ignore_case: bool,
 }
 
 /// Whether a value was written; not, when it is an enum name that is to be ignored.
@@ -71,7 +73,7 @@ pub(super) fn field(
 struct Reader<'s, 't, 'o> {
     schema: &'s Schema,
     text: Scanner<'t>,
-    ignore_unknown: bool,
+    options: JsonIn,
     out: &'o mut Vec<u8>,
     /// Messages around this place, as the wire will nest them.
     depth: u32,
@@ -82,7 +84,7 @@ struct Reader<'s, 't, 'o> {
 impl<'s, 't, 'o> Reader<'s, 't, 'o> {
     fn new(schema: &'s Schema, json: &'t [u8], options: JsonIn, out: &'o mut Vec<u8>) -> Self {
         let text = Scanner::new(json);
-        Self { schema, text, ignore_unknown: options.ignore_unknown, out, depth: 0, anys: 0 }
+        Self { schema, text, options, out, depth: 0, anys: 0 }
     }
 
     /// The content of a message, without a length.

@@ -85,7 +85,7 @@ impl<'s> Reader<'s, '_, '_> {
 
     #[cold]
     fn unknown(&mut self, table: &MessageTable, key: &Quoted<'_>) -> Parsed {
-        if self.ignore_unknown {
+        if self.options.ignore_unknown {
             return self.text.skip_value(self.depth);
         }
         let name = key.characters()?;

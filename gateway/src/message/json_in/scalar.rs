@@ -109,9 +109,9 @@ impl<'t> Reader<'_, 't, '_> {
         let number = match first {
             b'"' => {
                 let text = self.text.string()?;
-                match table.number(&text.characters()?) {
+                match table.number_of(&text.characters()?, self.options.ignore_case) {
                     Some(number) => number,
-                    None if self.ignore_unknown => return Ok(Written::Ignored),
+                    None if self.options.ignore_unknown => return Ok(Written::Ignored),
                     None => {
                         return Err(unknown_enum(at, text.raw, &expected_names(table, text.raw)));
                     }
@@ -125,7 +125,7 @@ impl<'t> Reader<'_, 't, '_> {
                     .and_then(|value| i32::try_from(value).ok());
                 match number {
                     Some(number) if !table.closed || table.quoted(number).is_some() => number,
-                    Some(_) if self.ignore_unknown => return Ok(Written::Ignored),
+                    Some(_) if self.options.ignore_unknown => return Ok(Written::Ignored),
                     _ => {
                         return Err(JsonError::new(at, "the number", expected_names(table, b""))
                             .quoting(text));

@@ -125,7 +125,7 @@ fn unknown_fields_are_refused_and_named_or_passed_over() {
     );
     let long = format!("{{\"{}\": 1}}", "x".repeat(10_000));
     assert!(error("sink.v1.Tree", long.as_bytes()).to_string().len() < 250);
-    let lenient = JsonIn { ignore_unknown: true };
+    let lenient = JsonIn { ignore_unknown: true, ..JsonIn::default() };
     let mut out = Vec::new();
     let text = r#"{"x": {"a": [1, null, "\u00e9", {"b": -1.5e3}]}, "aString": "a", "aColor": "COLOR_MAUVE"}"#;
     message("sink.v1.Scalars").json_to_wire(text.as_bytes(), &lenient, &mut out).unwrap();
@@ -428,4 +428,21 @@ fn one_field_can_be_the_whole_body() {
     assert_eq!((error.path(), error.column()), ("tree.nam", 2));
     field.json_to_wire(b"{} {}", &JsonIn::default(), &mut Vec::new()).unwrap_err();
     field.json_to_wire(b"", &JsonIn::default(), &mut Vec::new()).unwrap_err();
+}
+
+#[test]
+fn the_names_of_an_enum_are_read_in_any_case_on_request() {
+    let read = |json: &str, ignore_case: bool| {
+        let options = JsonIn { ignore_case, ..JsonIn::default() };
+        let mut out = Vec::new();
+        message("sink.v1.Lists").json_to_wire(json.as_bytes(), &options, &mut out).ok()?;
+        Some(self::json("sink.v1.Lists", &out))
+    };
+    let any = r#"{"aColor": ["COLOR_RED", "color_red", "Color_Green"]}"#;
+    assert_eq!(read(any, false), None);
+    assert_eq!(
+        read(any, true).as_deref(),
+        Some(r#"{"aColor":["COLOR_RED","COLOR_RED","COLOR_GREEN"]}"#)
+    );
+    assert_eq!(read(r#"{"aColor": ["color-red"]}"#, true), None);
 }

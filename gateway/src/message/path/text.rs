@@ -13,6 +13,7 @@ use crate::message::wire::{close, open, push_varint};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextPath {
     path: FieldPath,
+    ignore_case: bool,
 }
 
 /// Why a text is no value of its field.
@@ -67,7 +68,13 @@ impl TextPath {
                 _ => return Err(refuse(format!("it is a message, {}", table.full_name))),
             }
         }
-        Ok(Self { path })
+        Ok(Self { path, ignore_case: false })
+    }
+
+    /// Takes the names of enum values in any case, if `ignore` is set.
+    #[must_use]
+    pub fn ignoring_case(self, ignore: bool) -> Self {
+        Self { ignore_case: ignore, ..self }
     }
 
     /// The path itself.
@@ -84,7 +91,7 @@ impl TextPath {
     /// it wins over what stands before it, and adds to a list. After an error `out` is as it was.
     pub fn encode(&self, text: &str, out: &mut Vec<u8>) -> Result<(), TextError> {
         let before = out.len();
-        encode_step(self.path.fields(), text, out).map_err(|expected| {
+        self.encode_step(self.path.fields(), text, out).map_err(|expected| {
             out.truncate(before);
             let shown = (!self.path.is_redacted()).then(|| {
                 let mut shown: String =
@@ -101,97 +108,105 @@ impl TextPath {
 
 const SINGULAR_MESSAGE: Shape = Shape::Singular { presence: true };
 
-/// Fails with what is expected.
-fn encode_step(steps: &[Field], text: &str, out: &mut Vec<u8>) -> Result<(), String> {
-    let Some((field, rest)) = steps.split_first() else { return Ok(()) };
-    let table = field.table();
-    // A packed list takes a single element too, in its own wire type.
-    Tag::new(table.number, table.wire_type).push(out);
-    if rest.is_empty() {
-        return encode_value(field.parent().schema(), table, text, out);
+impl TextPath {
+    /// Fails with what is expected.
+    fn encode_step(&self, steps: &[Field], text: &str, out: &mut Vec<u8>) -> Result<(), String> {
+        let Some((field, rest)) = steps.split_first() else { return Ok(()) };
+        let table = field.table();
+        // A packed list takes a single element too, in its own wire type.
+        Tag::new(table.number, table.wire_type).push(out);
+        if rest.is_empty() {
+            return self.encode_value(field.parent().schema(), table, text, out);
+        }
+        let start = open(out);
+        self.encode_step(rest, text, out)?;
+        close(out, start);
+        Ok(())
     }
-    let start = open(out);
-    encode_step(rest, text, out)?;
-    close(out, start);
-    Ok(())
-}
 
-fn encode_value(
-    schema: &Schema,
-    field: &FieldTable,
-    text: &str,
-    out: &mut Vec<u8>,
-) -> Result<(), String> {
-    match field.kind {
-        Kind::Message(id) => {
-            let table = schema.message_table(id);
-            let start = open(out);
-            match (table.special, table.fields.first()) {
-                (Special::Wrapper, Some(value)) => {
-                    value.tag.push(out);
-                    encode_value(schema, value, text, out)?;
-                }
-                (Special::FieldMask, _) => {
-                    if !push_field_mask(out, text.as_bytes()) {
-                        return Err("field paths such as `displayName,address.zipCode`".to_owned());
+    fn encode_value(
+        &self,
+        schema: &Schema,
+        field: &FieldTable,
+        text: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        match field.kind {
+            Kind::Message(id) => {
+                let table = schema.message_table(id);
+                let start = open(out);
+                match (table.special, table.fields.first()) {
+                    (Special::Wrapper, Some(value)) => {
+                        value.tag.push(out);
+                        self.encode_value(schema, value, text, out)?;
+                    }
+                    (Special::FieldMask, _) => {
+                        if !push_field_mask(out, text.as_bytes()) {
+                            return Err(
+                                "field paths such as `displayName,address.zipCode`".to_owned()
+                            );
+                        }
+                    }
+                    (special, _) => {
+                        if !push_moment(out, special, text.as_bytes()) {
+                            return Err(moment_example(special).to_owned());
+                        }
                     }
                 }
-                (special, _) => {
-                    if !push_moment(out, special, text.as_bytes()) {
-                        return Err(moment_example(special).to_owned());
-                    }
+                close(out, start);
+                Ok(())
+            }
+            Kind::String => {
+                push_varint(out, text.len() as u64);
+                out.extend_from_slice(text.as_bytes());
+                Ok(())
+            }
+            Kind::Bytes => {
+                let start = open(out);
+                if !decode_base64(text.as_bytes(), out) {
+                    return Err("base64".to_owned());
                 }
+                close(out, start);
+                Ok(())
             }
-            close(out, start);
-            Ok(())
-        }
-        Kind::String => {
-            push_varint(out, text.len() as u64);
-            out.extend_from_slice(text.as_bytes());
-            Ok(())
-        }
-        Kind::Bytes => {
-            let start = open(out);
-            if !decode_base64(text.as_bytes(), out) {
-                return Err("base64".to_owned());
+            Kind::Bool => {
+                out.push(match text {
+                    "true" => 1,
+                    "false" => 0,
+                    _ => return Err("true or false".to_owned()),
+                });
+                Ok(())
             }
-            close(out, start);
-            Ok(())
-        }
-        Kind::Bool => {
-            out.push(match text {
-                "true" => 1,
-                "false" => 0,
-                _ => return Err("true or false".to_owned()),
-            });
-            Ok(())
-        }
-        Kind::Enum(id) => {
-            let table = schema.enum_table(id);
-            let number = enum_number(table, text).ok_or_else(|| expected_enum(table))?;
-            push_varint(out, i64::from(number).cast_unsigned());
-            Ok(())
-        }
-        Kind::Float => {
-            let value = float::<f32>(text).filter(|value| value.is_finite() || is_special(text));
-            out.extend_from_slice(&value.ok_or("a number that fits a float")?.to_le_bytes());
-            Ok(())
-        }
-        Kind::Double => {
-            let value = float::<f64>(text).filter(|value| value.is_finite() || is_special(text));
-            out.extend_from_slice(&value.ok_or("a number that fits a double")?.to_le_bytes());
-            Ok(())
-        }
-        kind => {
-            let valid = is_number(text.as_bytes())
-                && integer(text.as_bytes()).is_ok_and(|value| push_integer(out, kind, value));
-            if valid { Ok(()) } else { Err(integer_range(kind).to_owned()) }
+            Kind::Enum(id) => {
+                let table = schema.enum_table(id);
+                let number = enum_number(table, text, self.ignore_case)
+                    .ok_or_else(|| expected_enum(table))?;
+                push_varint(out, i64::from(number).cast_unsigned());
+                Ok(())
+            }
+            Kind::Float => {
+                let value =
+                    float::<f32>(text).filter(|value| value.is_finite() || is_special(text));
+                out.extend_from_slice(&value.ok_or("a number that fits a float")?.to_le_bytes());
+                Ok(())
+            }
+            Kind::Double => {
+                let value =
+                    float::<f64>(text).filter(|value| value.is_finite() || is_special(text));
+                out.extend_from_slice(&value.ok_or("a number that fits a double")?.to_le_bytes());
+                Ok(())
+            }
+            kind => {
+                let valid = is_number(text.as_bytes())
+                    && integer(text.as_bytes()).is_ok_and(|value| push_integer(out, kind, value));
+                if valid { Ok(()) } else { Err(integer_range(kind).to_owned()) }
+            }
         }
     }
 }
 
-fn enum_number(table: &EnumTable, text: &str) -> Option<i32> {
-    if let Some(number) = table.number(text.as_bytes()) {
+fn enum_number(table: &EnumTable, text: &str, ignore_case: bool) -> Option<i32> {
+    if let Some(number) = table.number_of(text.as_bytes(), ignore_case) {
         return Some(number);
     }
     if !is_number(text.as_bytes()) {

@@ -28,6 +28,13 @@ impl NameIndex {
     }
 }
 
+impl NameIndex {
+    /// Every name with its number, in the order in which they were added.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&[u8], u16)> {
+        self.names.iter().map(|(name, number)| (&**name, *number))
+    }
+}
+
 pub(crate) struct Builder {
     names: Vec<(Box<[u8]>, u16)>,
 }

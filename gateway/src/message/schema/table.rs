@@ -271,6 +271,19 @@ impl EnumTable {
         self.numbers.get(usize::from(self.by_name.find(name)?)).copied()
     }
 
+    /// The number of a name in whatever case, if `ignore_case` is set. The exact name goes first: two may differ in
+    /// nothing but their case.
+    pub(crate) fn number_of(&self, name: &[u8], ignore_case: bool) -> Option<i32> {
+        let exact = self.number(name);
+        if exact.is_some() || !ignore_case {
+            return exact;
+        }
+        self.by_name
+            .entries()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .and_then(|(_, index)| self.numbers.get(usize::from(index)).copied())
+    }
+
     /// The name with quotes around it.
     #[inline]
     pub(crate) fn quoted(&self, number: i32) -> Option<&str> {

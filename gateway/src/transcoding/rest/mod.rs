@@ -12,11 +12,10 @@ use thiserror::Error;
 
 pub(super) use self::request::is_empty;
 use self::response::Answer;
-pub(crate) use self::response::StreamOptions;
 pub(crate) use self::stream::Framing;
 pub(super) use self::stream::LAST_EVENT_ID;
 
-use super::HttpRule;
+use super::{HttpRule, Options};
 use crate::message::{Field, FieldPath, MessageType, RpcType, TextPath};
 
 /// A path variable or a query parameter that can't be bound to its field.
@@ -39,6 +38,7 @@ pub(crate) struct RestBinding {
     variables: Vec<TextPath>,
     body: RequestBody,
     answer: Answer,
+    options: Options,
 }
 
 /// What the body of a request holds.
@@ -60,7 +60,7 @@ impl RestBinding {
         rule: &HttpRule,
         rpc: &RpcType,
         variables: &[&str],
-        options: &StreamOptions,
+        options: Options,
     ) -> Result<Self, Vec<String>> {
         let mut mistakes = Vec::new();
         let input = rpc.input().clone();
@@ -72,7 +72,7 @@ impl RestBinding {
                         "the variable `{name}`: it is a repeated field, which a path can't hold"
                     ));
                 }
-                Ok(path) => bound.push(path),
+                Ok(path) => bound.push(path.ignoring_case(options.json_in.ignore_case)),
                 Err(error) => mistakes.push(format!("the variable {error}")),
             }
         }
@@ -84,10 +84,10 @@ impl RestBinding {
         if body.is_none() {
             mistakes.push(format!("body: {} has no field `{}`", input.full_name(), rule.body));
         }
-        let answer = Answer::compile(rpc, &rule.response_body, options, &mut mistakes);
+        let answer = Answer::compile(rpc, &rule.response_body, &options, &mut mistakes);
         match (body, answer) {
             (Some(body), Some(answer)) if mistakes.is_empty() => {
-                Ok(Self { input, variables: bound, body, answer })
+                Ok(Self { input, variables: bound, body, answer, options })
             }
             _ => Err(mistakes),
         }

@@ -15,7 +15,7 @@ use tokio::time;
 use super::query::{self, invalid};
 use super::{Answer, Framing, InvalidField, LAST_EVENT_ID, RequestBody, RestBinding};
 use crate::context::{BoxError, Deadline};
-use crate::message::{Field, FieldPath, JsonIn, TextPath};
+use crate::message::{Field, FieldPath, TextPath};
 use crate::transcoding::{Error, UnreadableBody};
 
 impl RestBinding {
@@ -65,8 +65,12 @@ impl RestBinding {
     fn read_body(&self, body: &[u8], wire: &mut Vec<u8>) -> Result<(), Error> {
         match &self.body {
             _ if body.is_empty() => {}
-            RequestBody::Everything => self.input.json_to_wire(body, &JsonIn::default(), wire)?,
-            RequestBody::Field(field) => field.json_to_wire(body, &JsonIn::default(), wire)?,
+            RequestBody::Everything => {
+                self.input.json_to_wire(body, &self.options.json_in, wire)?;
+            }
+            RequestBody::Field(field) => {
+                field.json_to_wire(body, &self.options.json_in, wire)?;
+            }
             RequestBody::Nothing => return Err(Error::UnexpectedBody),
         }
         Ok(())
@@ -75,6 +79,9 @@ impl RestBinding {
     fn read_query(&self, query: &str, wire: &mut Vec<u8>) -> Result<(), Error> {
         let mut seen = HashSet::new();
         for (name, value) in query::pairs(query)? {
+            if self.options.ignored_parameters.contains(&name) {
+                continue;
+            }
             if matches!(self.body, RequestBody::Everything) {
                 return Err(invalid(
                     &name,
@@ -84,7 +91,8 @@ impl RestBinding {
             }
             let path = FieldPath::parse(&self.input, &name)
                 .and_then(TextPath::new)
-                .map_err(|error| invalid(&name, &error.reason()))?;
+                .map_err(|error| invalid(&name, &error.reason()))?
+                .ignoring_case(self.options.json_in.ignore_case);
             if let RequestBody::Field(field) = &self.body
                 && path.path().fields().first().map(Field::number) == Some(field.number())
             {

@@ -1,7 +1,6 @@
 //! What comes back becomes a REST answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -12,7 +11,8 @@ use super::RestBinding;
 use super::output::Output;
 use super::stream::{self as framed, Framing, Writing};
 use crate::context::{Body, Failure, Messages};
-use crate::message::{FieldPath, JsonOut, RpcType, TextPath, WireError};
+use crate::message::{FieldPath, RpcType, TextPath, WireError};
+use crate::transcoding::Options;
 
 /// What the RPC answers with.
 #[derive(Debug)]
@@ -25,48 +25,27 @@ pub(super) enum Answer {
     Raw(Output),
 }
 
-/// What of a stream the configuration decides.
-#[derive(Clone, Debug)]
-pub(crate) struct StreamOptions {
-    /// The field of each message that is the id of its event.
-    pub(crate) event_id: Option<String>,
-    /// The field of the request that takes the last id which the client has seen.
-    pub(crate) last_event_id: Option<String>,
-    /// How often a client hears that its stream is alive.
-    pub(crate) heartbeat: Duration,
-}
-
-impl Default for StreamOptions {
-    fn default() -> Self {
-        Self { event_id: None, last_event_id: None, heartbeat: Duration::from_secs(15) }
-    }
-}
-
 impl Answer {
-    /// Checks what a rule and the configuration say about the answers of an RPC; notes one sentence for each mistake.
+    /// Checks what a rule says about the answers of an RPC; notes one sentence for each mistake.
     pub(super) fn compile(
         rpc: &RpcType,
         response_body: &str,
-        options: &StreamOptions,
+        options: &Options,
         mistakes: &mut Vec<String>,
     ) -> Option<Self> {
         let field = match response_body {
             "" => None,
             name => Some(top_level(rpc, name, mistakes)?),
         };
-        let output = Output::new(rpc.output().clone(), field, JsonOut::default());
+        let output = Output::new(rpc.output().clone(), field, options.json_out);
         if !rpc.server_streaming() {
             return Some(Self::Message(output));
         }
         if output.is_raw() {
             return Some(Self::Raw(output));
         }
-        let event_id = options.event_id.as_deref().map(|name| event_id(rpc, name));
-        let last_event_id = options.last_event_id.as_deref().map(|name| last_event_id(rpc, name));
-        let event_id = event_id.transpose().map_err(|mistake| mistakes.push(mistake));
-        let last_event_id = last_event_id.transpose().map_err(|mistake| mistakes.push(mistake));
-        let writing = Writing { output, event_id: event_id.ok()?, heartbeat: options.heartbeat };
-        Some(Self::Stream(Arc::new(writing), last_event_id.ok()?))
+        let Options { event_id, last_event_id, heartbeat, .. } = options.clone();
+        Some(Self::Stream(Arc::new(Writing { output, event_id, heartbeat }), last_event_id))
     }
 }
 
@@ -78,24 +57,6 @@ fn top_level(rpc: &RpcType, name: &str, mistakes: &mut Vec<String>) -> Option<Fi
         mistakes.push(format!("response_body: {message} has no field `{name}`"));
     }
     found
-}
-
-fn event_id(rpc: &RpcType, name: &str) -> Result<FieldPath, String> {
-    let path = FieldPath::parse(rpc.output(), name).map_err(|error| format!("event_id {error}"))?;
-    if framed::can_be_id(&path) {
-        Ok(path)
-    } else {
-        Err(format!("event_id `{name}`: it must be one string or one integer"))
-    }
-}
-
-fn last_event_id(rpc: &RpcType, name: &str) -> Result<TextPath, String> {
-    let path = FieldPath::parse(rpc.input(), name).and_then(TextPath::new);
-    let path = path.map_err(|error| format!("last_event_id {error}"))?;
-    if path.is_repeated() {
-        return Err(format!("last_event_id `{name}`: it is a repeated field, and there is one id"));
-    }
-    Ok(path)
 }
 
 impl RestBinding {

@@ -3,9 +3,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 
-use super::{RestBinding, StreamOptions};
+use super::RestBinding;
 use crate::message::{JsonOut, RpcType, Schema};
-use crate::transcoding::{HttpRule, http_rules};
+use crate::transcoding::{HttpRule, Options, http_rules};
 
 const PROTO: &str = r#"
     syntax = "proto3";
@@ -57,7 +57,7 @@ fn binding(name: &str) -> RestBinding {
         "ChooseDeep" => "deep.user",
         _ => "id",
     };
-    RestBinding::compile(&rule, &rpc, &[variable], &StreamOptions::default()).unwrap()
+    RestBinding::compile(&rule, &rpc, &[variable], Options::default()).unwrap()
 }
 
 /// The request's message as JSON, or what is wrong with the request.
@@ -210,9 +210,7 @@ fn refuses_rules_that_the_types_do_not_bear() {
             body: body.to_owned(),
             response_body: response_body.to_owned(),
         };
-        RestBinding::compile(&rule, &rpc, variables, &StreamOptions::default())
-            .unwrap_err()
-            .join("; ")
+        RestBinding::compile(&rule, &rpc, variables, Options::default()).unwrap_err().join("; ")
     };
     let all = mistakes(
         "/{nix}/{item.tags}/{item}/{item.id.x}/{items.id}",

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::message::{FieldPath, Kind, Shape, Value};
+use crate::message::{FieldPath, Value};
 
 /// What a client sends that comes again: the id of the last event it has seen.
 pub(in crate::transcoding) const LAST_EVENT_ID: HeaderName =
@@ -60,25 +60,6 @@ fn event(name: &str, id: Option<&str>, data: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\ndata: ");
     out.extend_from_slice(data);
     out.extend_from_slice(b"\n\n");
-}
-
-/// Whether the field can be the id of a message: a text or a number, and one of it.
-pub(in crate::transcoding::rest) fn can_be_id(field: &FieldPath) -> bool {
-    let number = matches!(
-        field.leaf().kind(),
-        Kind::Int32
-            | Kind::Int64
-            | Kind::Uint32
-            | Kind::Uint64
-            | Kind::Sint32
-            | Kind::Sint64
-            | Kind::Fixed32
-            | Kind::Fixed64
-            | Kind::Sfixed32
-            | Kind::Sfixed64
-    );
-    let one = matches!(field.leaf().shape(), Shape::Singular { .. }) && !field.is_repeated();
-    one && (number || field.leaf().kind() == Kind::String)
 }
 
 /// The id of a message: what the field holds, when that can stand in one line and come back in one header.

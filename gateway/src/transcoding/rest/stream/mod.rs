@@ -18,7 +18,6 @@ use tokio::time;
 
 use self::accept::{Form, preferred};
 pub(in crate::transcoding) use self::events::LAST_EVENT_ID;
-pub(super) use self::events::can_be_id;
 use super::output::Output;
 use crate::context::{Body, BoxError, Failure, Messages};
 use crate::message::FieldPath;
