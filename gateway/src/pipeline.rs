@@ -49,8 +49,7 @@ pub(crate) struct Pipeline {
     pub(crate) transcoding: Arc<Settings>,
 }
 
-/// Where a request goes: nowhere, when it only asks what the path takes; or to a target, by the route of this name and
-/// with the values of its variables.
+/// Where a request goes: nowhere, if it asks what a path takes; or to a target, by its route's name and variables.
 enum Destination<'a> {
     Options(Allow),
     Target(&'a Target, Arc<str>, Vec<Cow<'a, str>>),
@@ -122,7 +121,6 @@ impl Pipeline {
         let call = Call { rpc: target.rpc.clone(), message, principal, deadline, metadata };
         let reply = self.rpcs.call(permit, call, journey.call(target.rpc.clone())).await;
         journey.mark(Step::Call);
-
         let reply = resilience::supervise(journey.counting(reply?), self.streams, draining);
         let judge = error::end_of_stream(journey.stream.clone().unwrap_or_default());
         let exchange = (&self.transcoding, &journey.request_id);

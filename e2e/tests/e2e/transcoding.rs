@@ -338,12 +338,3 @@ async fn metadata_of_the_answer_stays_inside_unless_it_is_named() {
     }
     assert_eq!(answer.header("idempotent-replayed"), Some("true"));
 }
-
-#[tokio::test]
-async fn an_rpc_that_streams_is_refused_over_rest_before_anything_is_called() {
-    let bed = shared().await;
-    let answer = bed.shop().get("/api/products:watch").await.expect_problem(501, "UNIMPLEMENTED");
-    let line = bed.access_line(answer.request_id()).await;
-    assert_eq!((&line["route"], &line["rpc"]), (&json!("/api/products:watch"), &Value::Null));
-    bed.no_service_saw(&answer).await;
-}

@@ -209,7 +209,7 @@ impl Compiler<'_> {
                 self.routes.push(Route {
                     method,
                     template,
-                    target: target(id, line, Binding::Rest(binding)),
+                    target: target(id, line, Binding::Rest(Box::new(binding))),
                 });
             }
             Err(mistakes) => {

@@ -212,6 +212,7 @@ impl GatewayError {
             E::Answer(_) => {
                 malformed("the service answered with something that is not its message")
             }
+            E::Stream(failure) => failed(failure),
             E::NotAcceptable => {
                 self.client(None, StatusCode::NOT_ACCEPTABLE, Code::InvalidArgument)
             }

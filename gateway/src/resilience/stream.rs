@@ -58,12 +58,12 @@ mod tests {
     use crate::context::Failure;
 
     const LIMITS: StreamLimits =
-        StreamLimits { idle: Duration::from_secs(10), age: Duration::from_secs(60) };
+        StreamLimits { idle: Duration::from_secs(10), age: Duration::from_mins(1) };
 
-    /// A message every so many seconds, for ever.
-    fn every(seconds: u64) -> Messages {
+    /// A message every so many milliseconds, for ever.
+    fn every(millis: u64) -> Messages {
         let tick = move |()| async move {
-            time::sleep(Duration::from_secs(seconds)).await;
+            time::sleep(Duration::from_millis(millis)).await;
             Some((Ok(Bytes::from_static(b"m")), ()))
         };
         stream::unfold((), tick).boxed()
@@ -88,15 +88,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stream_lives_as_long_as_it_speaks_but_not_for_ever() {
         let never = CancellationToken::new();
-        assert_eq!(passed(limited(every(9), LIMITS, never.clone())).await, (6, Some(Cut::Age)));
-        assert_eq!(passed(limited(every(11), LIMITS, never.clone())).await, (0, Some(Cut::Idle)));
-        let two = every(9).take(2).boxed();
+        assert_eq!(passed(limited(every(9_000), LIMITS, never.clone())).await, (6, Some(Cut::Age)));
+        assert_eq!(
+            passed(limited(every(11_000), LIMITS, never.clone())).await,
+            (0, Some(Cut::Idle))
+        );
+        let two = every(9_000).take(2).boxed();
         assert_eq!(passed(limited(two, LIMITS, never)).await, (2, None));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_client_is_not_the_service_s_silence() {
-        let mut messages = limited(every(1), LIMITS, CancellationToken::new());
+        let mut messages = limited(every(1_000), LIMITS, CancellationToken::new());
         assert!(messages.next().await.unwrap().is_ok());
         time::advance(Duration::from_secs(30)).await;
         assert!(messages.next().await.unwrap().is_ok());
@@ -104,7 +107,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn draining_ends_it_at_once_while_it_waits_and_while_it_speaks() {
-        for pause in [0, 9] {
+        for pause in [1, 9_000] {
             let draining = CancellationToken::new();
             let mut messages = limited(every(pause), LIMITS, draining.clone());
             assert!(messages.next().await.unwrap().is_ok());

@@ -69,6 +69,9 @@ pub(crate) enum Error {
     /// The service's answer is not a message of its type.
     #[error("the service's answer can't be read")]
     Answer(#[from] WireError),
+    /// The stream failed before its answer began.
+    #[error(transparent)]
+    Stream(#[from] Failure),
     /// The client takes none of the forms that a stream has.
     #[error(
         "this route answers with a stream: accept application/json, application/x-ndjson or text/event-stream"
@@ -124,7 +127,7 @@ impl Dialect {
 #[derive(Debug)]
 pub(crate) enum Binding {
     /// By a rule of `google.api.http`.
-    Rest(RestBinding),
+    Rest(Box<RestBinding>),
     /// Not at all: the client sends the message itself.
     Untouched,
 }

@@ -91,6 +91,10 @@ authorization:
     kitchen.v1.Kitchen/CountDishes: public
     kitchen.v1.Kitchen/Taste: public
     kitchen.v1.Kitchen/WatchDishes: public
+    kitchen.v1.Kitchen/WatchTags: internal
+    kitchen.v1.Kitchen/Download: internal
+    kitchen.v1.Kitchen/Print: internal
+    kitchen.v1.Kitchen/PrintAll: internal
     kitchen.v1.Kitchen/Whisper: public
 "#,
     )

@@ -9,16 +9,18 @@ use tokio::time::timeout;
 
 use crate::stand::{Answer, Gate, Upstream, Wire, until};
 
-/// An address at which nobody listens.
-async fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+/// An address at which nobody listens, and nobody else can while the socket holds it.
+fn nobody() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    (socket, url)
 }
 
 #[tokio::test]
 async fn another_endpoint_takes_the_call_when_one_can_not_be_reached() {
     let alive = Upstream::content().await;
-    let (gone, gone_too) = (nobody().await, nobody().await);
+    let ((_held, gone), (_held_too, gone_too)) = (nobody(), nobody());
     let gate = Gate::start(|config| {
         config.upstream("kitchen", "kitchen.v1.Kitchen", &[&gone, &alive.url(), &gone_too])
     })
@@ -88,10 +90,11 @@ async fn without_any_endpoint_the_answer_is_503_and_the_others_go_on() {
 
 #[tokio::test]
 async fn services_may_come_after_the_gateway_and_come_back() {
-    let address = nobody().await;
+    let (held, address) = nobody();
     let gate =
         Gate::start(|config| config.upstream("kitchen", "kitchen.v1.Kitchen", &[&address])).await;
     gate.get("/v1/dishes/soup").await.is(503);
+    drop(held);
     for _ in 0..2 {
         let kitchen =
             Upstream::at(address.trim_start_matches("http://"), |_| Answer::wire(b"")).await;

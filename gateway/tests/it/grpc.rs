@@ -353,12 +353,15 @@ async fn a_stream_that_stops_being_grpc_is_the_services_fault() {
         let kitchen = Upstream::answering(move |_| answer.clone()).await;
         let gate = Gate::before(&kitchen).await;
         let stream = gate.grpc().await.stream("WatchDishes", request("")).await.unwrap();
+        let id = stream.metadata().get("x-request-id").unwrap().to_str().unwrap().to_owned();
         let mut stream = stream.into_inner();
         assert_eq!(stream.message().await.unwrap().unwrap(), "");
         let status = stream.message().await.unwrap_err();
         assert_eq!(status.code(), Code::Internal);
         assert_eq!(status.message(), "the service answered with something that is not its message");
-        gate.errors.lines_that("the cause", 1, |line| line.contains("a stream failed")).await;
+        let line = gate.line_with_id(&id).await;
+        assert_eq!((&line["code"], &line["origin"]), (&json!("INTERNAL"), &json!("upstream")));
+        assert!(line["cause"].as_str().unwrap().contains("no gRPC"), "{line}");
     }
 }
 

@@ -249,7 +249,7 @@ async fn rooms() {
         ),
         (
             "resilience: { deadline: 5s, attempts: 3 }",
-            "6:29: resilience: unknown field `attempts`, expected one of deadline",
+            "6:29: resilience: unknown field `attempts`, expected one of deadline, stream_idle, stream_age",
         ),
         (
             "monitoring: { log: xml }",
@@ -285,11 +285,11 @@ async fn rooms() {
         ),
         (
             "transcoding: { rpcs: { kitchen.v1.Cellar/GetWine: { emit_default: true } } }",
-            "6:53: transcoding: unknown field `emit_default`, expected one of emit_defaults, enum_numbers, ignore_unknown_fields, ignore_query_parameters, case_insensitive_enums, decode_slashes",
+            "6:53: transcoding: unknown field `emit_default`, expected one of emit_defaults, enum_numbers, ignore_unknown_fields, ignore_query_parameters, case_insensitive_enums, decode_slashes, event_id, last_event_id, heartbeat",
         ),
         (
             "transcoding: { upstreams: { cellar: { rpcs: {} } } }",
-            "6:39: transcoding: unknown field `rpcs`, expected one of emit_defaults, enum_numbers, ignore_unknown_fields, ignore_query_parameters, case_insensitive_enums, decode_slashes",
+            "6:39: transcoding: unknown field `rpcs`, expected one of emit_defaults, enum_numbers, ignore_unknown_fields, ignore_query_parameters, case_insensitive_enums, decode_slashes, event_id, last_event_id, heartbeat",
         ),
         (
             "transcoding: { problem_base: \"ht tp\" }",

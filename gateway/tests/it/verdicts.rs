@@ -263,7 +263,7 @@ async fn answers_that_can_not_be_rendered() {
         kind,
         title,
         code,
-        origin: if status == 501 { "gateway" } else { "upstream" },
+        origin: "upstream",
         detail,
     };
     let kitchen = Upstream::answering(|_| Answer::wire(b"\xff\xff\xff")).await;

@@ -8,6 +8,9 @@ use prost::Message as _;
 
 use crate::message::{FieldPath, JsonOut, MessageType, Value, WireError};
 
+/// The type of bytes that nothing is known about (RFC 2046, section 4.5.1).
+pub(super) const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
 /// `google.api.HttpBody` (google/api/httpbody.proto), of which the extensions are of no use to a client.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct HttpBody {
@@ -64,12 +67,12 @@ impl Output {
 }
 
 impl HttpBody {
-    /// Its type, or the one of bytes that nothing is known about (RFC 2046, section 4.5.1).
+    /// Its type, if it says one.
     pub(super) fn content_type(&self) -> HeaderValue {
         HeaderValue::from_str(&self.content_type)
             .ok()
             .filter(|value| !value.is_empty())
-            .unwrap_or(HeaderValue::from_static("application/octet-stream"))
+            .unwrap_or(OCTETS)
     }
 }
 

@@ -8,11 +8,11 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Response};
 
 use super::RestBinding;
-use super::output::Output;
+use super::output::{OCTETS, Output};
 use super::stream::{self as framed, Framing, Writing};
 use crate::context::{Body, Failure, Messages};
 use crate::message::{FieldPath, RpcType, TextPath, WireError};
-use crate::transcoding::Options;
+use crate::transcoding::{Error, Options, full};
 
 /// What the RPC answers with.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl RestBinding {
     pub(in crate::transcoding) fn framing(
         &self,
         headers: &HeaderMap,
-    ) -> Result<Option<Framing>, crate::transcoding::Error> {
+    ) -> Result<Option<Framing>, Error> {
         match &self.answer {
             Answer::Stream(..) => Framing::negotiate(headers).map(Some),
             Answer::Message(_) | Answer::Raw(_) => Ok(None),
@@ -98,22 +98,21 @@ impl RestBinding {
         framing: Option<Framing>,
         headers: HeaderMap,
         mut tell: impl FnMut(Failure) -> Bytes + Send + 'static,
-    ) -> Result<Response<Body>, WireError> {
+    ) -> Result<Response<Body>, Error> {
         if let (Answer::Stream(writing, _), Some(framing)) = (&self.answer, framing) {
             let content_type = framing.content_type();
-            let body = framed::body(messages, framing, Arc::clone(writing), tell);
+            let body = framed::body(messages, framing, Arc::clone(writing), tell)?;
             let mut answer = answer(body, content_type, headers);
             answer.headers_mut().append(VARY, HeaderValue::from_static("accept"));
             answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             return Ok(answer);
         }
         let output = self.answer.output().clone();
-        let first = messages.next().await;
-        let content_type = match &first {
-            Some(Ok(wire)) => output.raw(wire)?.content_type(),
-            _ => HeaderValue::from_static("application/octet-stream"),
+        let Some(first) = messages.next().await.transpose()? else {
+            return Ok(answer(full(Bytes::new()), OCTETS, headers));
         };
-        let messages = stream::iter(first).chain(messages).boxed();
+        let content_type = output.raw(&first)?.content_type();
+        let messages = stream::iter([Ok(first)]).chain(messages).boxed();
         let body = framed::raw(messages, output, move |failure| {
             let _nobody_can_be_told = tell(failure);
         });

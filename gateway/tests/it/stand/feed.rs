@@ -74,7 +74,8 @@ impl Feed {
         let taken = self.taken;
         let frames = match self.source {
             Source::Test(_, receiver) => {
-                let receiver = receiver.lock().unwrap().take().expect("a feed serves one call");
+                let receiver = receiver.lock().unwrap().take();
+                let receiver = receiver.unwrap_or_else(|| panic!("a feed serves one call"));
                 stream::unfold(receiver, async |mut receiver| {
                     Some((receiver.recv().await?, receiver))
                 })

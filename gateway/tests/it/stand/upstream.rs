@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::answer::Answer;
+use super::feed::Feed;
 use super::schema::decode;
 use super::soon;
 
@@ -187,7 +188,7 @@ async fn answer(
 
 fn rendered(answer: Answer, mut unfinished: Option<Unfinished>) -> Response<Body> {
     let data = (!answer.body.is_empty()).then(|| Frame::data(answer.body));
-    let feed = answer.feed.map(|feed| feed.frames()).unwrap_or_else(|| stream::empty().boxed());
+    let feed = answer.feed.map_or_else(|| stream::empty().boxed(), Feed::frames);
     let trailers = answer.trailers.map(Frame::trailers);
     let end = stream::once(async move {
         if !answer.ends {

@@ -23,7 +23,10 @@ async fn problem(accept: &str, open: Open) -> (Value, bool) {
 }
 
 /// What a client of each framing, after the first message, is told of a failure.
-async fn told(fail: impl AsyncFn(Feed, Upstream)) -> Vec<Value> {
+async fn told(
+    messages: u64,
+    fail: impl AsyncFn(&Feed, Upstream) -> Option<Upstream>,
+) -> Vec<Value> {
     let mut problems = Vec::new();
     for http2 in [false, true] {
         for accept in [ARRAY, LINES, EVENTS] {
@@ -40,16 +43,20 @@ async fn told(fail: impl AsyncFn(Feed, Upstream)) -> Vec<Value> {
                 open.up_to("\n").await;
             }
             let id = open.request_id();
-            fail(feed, kitchen).await;
+            let _alive = fail(&feed, kitchen).await;
             let (problem, clean) = problem(accept, open).await;
             // Only an array can't say in its own words that it is not whole.
             assert_eq!(clean, accept != ARRAY, "{accept}");
             assert_eq!(problem["requestId"], *id);
             let line = gate.line_with_id(&id).await;
             assert_eq!(line["code"], problem["code"], "{line}");
-            assert_eq!((&line["status"], &line["messages"]), (&json!(200), &json!(1)), "{line}");
+            assert_eq!(
+                (&line["status"], &line["messages"]),
+                (&json!(200), &json!(messages)),
+                "{line}"
+            );
             assert!(line["cause"].as_str().is_some_and(|cause| !cause.is_empty()), "{line}");
-            assert_eq!(line["origin"], "upstream", "{line}");
+            assert_eq!(line["origin"] == "client", problem["status"] == 429, "{line}");
             problems.push(problem);
         }
     }
@@ -58,8 +65,11 @@ async fn told(fail: impl AsyncFn(Feed, Upstream)) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_failure_in_the_middle_is_told_in_the_form_of_the_stream() {
-    let problems =
-        told(async |feed, _kitchen| feed.end(Code::ResourceExhausted, "no%20salt")).await;
+    let problems = told(1, async |feed, kitchen| {
+        feed.end(Code::ResourceExhausted, "no%20salt");
+        Some(kitchen)
+    })
+    .await;
     for problem in problems {
         assert_eq!(
             (&problem["code"], &problem["status"], &problem["detail"]),
@@ -71,7 +81,7 @@ async fn a_failure_in_the_middle_is_told_in_the_form_of_the_stream() {
 
 #[tokio::test]
 async fn a_service_that_dies_in_the_middle_is_unavailable() {
-    for problem in told(async |_feed, kitchen| drop(kitchen)).await {
+    for problem in told(1, async |_feed, _kitchen| None).await {
         assert_eq!((&problem["code"], &problem["status"]), (&json!("UNAVAILABLE"), &json!(503)));
         assert_eq!(problem["detail"], "the connection to the service broke");
     }
@@ -79,11 +89,13 @@ async fn a_service_that_dies_in_the_middle_is_unavailable() {
 
 #[tokio::test]
 async fn a_message_that_is_none_ends_the_stream_and_the_call() {
-    let problems = told(async |feed, kitchen| {
+    let problems = told(2, async |feed, kitchen| {
         feed.wire(b"\xff");
         kitchen.cancelled(1).await;
-    });
-    for problem in problems.await {
+        Some(kitchen)
+    })
+    .await;
+    for problem in problems {
         assert_eq!(
             (&problem["type"], &problem["status"]),
             (&json!("/problems/malformed-answer"), &json!(502)),

@@ -63,7 +63,6 @@ async fn who_takes_none_of_them_is_refused_before_the_call() {
         assert!(detail.contains(form), "{detail}");
     }
     kitchen.saw_nothing();
-    gate.get("/v1/dishes/soup").header("accept", "text/html").await.is(200);
 }
 
 #[tokio::test]

@@ -95,7 +95,8 @@ async fn a_download_that_fails_breaks_off() {
 
 #[tokio::test]
 async fn what_is_no_http_body_is_a_malformed_answer() {
-    let gate = Gate::before(&kitchen(vec![b"\x0a\x09text".to_vec()]).await).await;
+    let kitchen = kitchen(vec![b"\x0a\x09text".to_vec()]).await;
+    let gate = Gate::before(&kitchen).await;
     let problem = gate.get("/v1/downloads/menu").await.is(502).problem();
     assert_eq!(problem["type"], "/problems/malformed-answer");
 }
@@ -103,7 +104,7 @@ async fn what_is_no_http_body_is_a_malformed_answer() {
 #[tokio::test]
 async fn a_download_of_100_mb_takes_no_memory() {
     for http2 in [false, true] {
-        let feed = Feed::repeating(&piece("application/zip", &[7; 1 << 20]), 100);
+        let feed = Feed::repeating(&piece("application/zip", &vec![7; 1 << 20]), 100);
         let kitchen = {
             let feed = feed.clone();
             Upstream::answering(move |_| Answer::fed(&feed)).await

@@ -77,7 +77,7 @@ pub(super) fn id<'a>(field: &'a FieldPath, wire: &'a [u8]) -> Option<Cow<'a, str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Schema;
+    use crate::message::{JsonIn, Schema};
 
     #[test]
     fn an_id_is_what_can_come_back_in_one_line() {
@@ -89,7 +89,7 @@ mod tests {
         );
         let wire = |json: String| {
             let mut wire = Vec::new();
-            product.json_to_wire(json.as_bytes(), &Default::default(), &mut wire).unwrap();
+            product.json_to_wire(json.as_bytes(), &JsonIn::default(), &mut wire).unwrap();
             wire
         };
         let given = |given: &str| {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
@@ -20,7 +20,7 @@ use self::accept::{Form, preferred};
 pub(in crate::transcoding) use self::events::LAST_EVENT_ID;
 use super::output::Output;
 use crate::context::{Body, BoxError, Failure, Messages};
-use crate::message::FieldPath;
+use crate::message::{FieldPath, WireError};
 use crate::transcoding::Error;
 
 /// How long the last piece of a body that is about to be broken off has to leave: breaking off drops what waits.
@@ -114,14 +114,29 @@ pub(super) struct Writing {
 }
 
 /// The body of a stream of messages; `tell` makes a problem of a failure.
+///
+/// A first message that is there already is written before the head is sent: what is wrong with it can be told by a
+/// status then.
 pub(super) fn body(
-    messages: Messages,
+    mut messages: Messages,
     framing: Framing,
     writing: Arc<Writing>,
     tell: impl FnMut(Failure) -> Bytes + Send + 'static,
-) -> Body {
-    let sender = Sender { messages, framing, writing, tell, first: true };
-    frames(stream::unfold(Next::Message(sender), Next::step))
+) -> Result<Body, Error> {
+    let ready = messages.next().now_or_never();
+    let mut sender = Sender { messages, framing, writing, tell, first: true };
+    let mut first = None;
+    match ready {
+        Some(Some(Ok(wire))) => {
+            first = Some(Ok(sender.write(&wire)?));
+            sender.first = false;
+        }
+        Some(Some(Err(failure))) => return Err(failure.into()),
+        Some(None) => sender.messages = stream::empty().boxed(),
+        None => {}
+    }
+    let rest = stream::unfold(Next::Message(sender), Next::step);
+    Ok(frames(stream::iter(first).chain(rest)))
 }
 
 /// The body of a stream of `google.api.HttpBody`: their bytes, and nothing between them. What is broken off is all that
@@ -132,7 +147,7 @@ pub(super) fn raw(
     mut note: impl FnMut(Failure) + Send + 'static,
 ) -> Body {
     let pieces = messages.map(move |message| {
-        let piece = message.and_then(|wire| output.raw(&wire).map_err(malformed));
+        let piece = message.and_then(|wire| output.raw(&wire).map_err(|error| malformed(&error)));
         piece.map(|piece| piece.data).map_err(|failure| {
             note(failure);
             broken_off()
@@ -194,7 +209,7 @@ impl<F: FnMut(Failure) -> Bytes> Sender<F> {
             let end = self.framing.end(self.first);
             return (!end.is_empty()).then_some((end, Next::Nothing));
         };
-        match message.and_then(|wire| self.write(&wire)) {
+        match message.and_then(|wire| self.write(&wire).map_err(|error| malformed(&error))) {
             Ok(piece) => {
                 self.first = false;
                 Some((piece, Next::Message(self)))
@@ -209,16 +224,16 @@ impl<F: FnMut(Failure) -> Bytes> Sender<F> {
         }
     }
 
-    fn write(&self, wire: &[u8]) -> Result<Bytes, Failure> {
+    fn write(&self, wire: &[u8]) -> Result<Bytes, WireError> {
         let mut json = Vec::new();
-        self.writing.output.json(wire, &mut json).map_err(malformed)?;
+        self.writing.output.json(wire, &mut json)?;
         let id = self.writing.event_id.as_ref().filter(|_| self.framing.form == Form::Events);
         let id = id.and_then(|field| events::id(field, wire));
         Ok(self.framing.message(self.first, id.as_deref(), &json))
     }
 }
 
-fn malformed(error: impl ToString) -> Failure {
+fn malformed(error: &WireError) -> Failure {
     Failure::Malformed(error.to_string())
 }
 
