@@ -9,6 +9,7 @@ mod authentication;
 mod authorization;
 mod book;
 mod books;
+mod browser;
 mod crash;
 mod door;
 mod framing;
