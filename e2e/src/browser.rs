@@ -1,4 +1,4 @@
-//! A browser without a window, told over WebDriver (W3C) what to do: what a page sees that speaks to the gateway.
+//! A browser without a window, told over `WebDriver` (W3C) what to do: what a page sees that speaks to the gateway.
 //!
 //! The driver is Chromium's own, so nothing here knows how a browser is made to obey. A page of the gateway's own origin
 //! may fetch whatever the gateway serves, which keeps cross-origin rules out of the picture.
@@ -21,7 +21,7 @@ use crate::wait::until;
 const START: Duration = Duration::from_secs(30);
 
 /// How long one script may run.
-const SCRIPT: Duration = Duration::from_secs(60);
+const SCRIPT: Duration = Duration::from_mins(1);
 
 /// Runs the driver until our end of its standard input closes, in whatever way we end; then kills everything in its
 /// process group, which the browser is in too.
@@ -106,7 +106,7 @@ impl Browser {
     }
 }
 
-/// Sends a command of WebDriver. Panics with what the driver says when it refuses.
+/// Sends a command of `WebDriver`. Panics with what the driver says when it refuses.
 async fn command(client: &reqwest::Client, method: Method, url: &str, parameters: &Value) -> Value {
     let request = client.request(method, url).json(parameters).timeout(SCRIPT + START);
     let answered = async { request.send().await?.json::<Value>().await }.await;
@@ -131,7 +131,8 @@ struct Driver {
 impl Driver {
     async fn start(folder: &Path) -> Self {
         let said = folder.join("driver.log");
-        let leash = spawn(&said).unwrap_or_else(|error| panic!("can't start a browser: {error}"));
+        let leash =
+            spawn(folder, &said).unwrap_or_else(|error| panic!("can't start a browser: {error}"));
         let mut driver = Self { leash, port: 0 };
         let told = || std::fs::read_to_string(&said).unwrap_or_default();
         let port = until(START, async || {
@@ -146,10 +147,13 @@ impl Driver {
     }
 }
 
-fn spawn(said: &Path) -> io::Result<Child> {
+/// Whatever the browser writes down goes into the folder: its caches and crash reports have places of their own.
+fn spawn(folder: &Path, said: &Path) -> io::Result<Child> {
     let said = File::create(said)?;
     Command::new("sh")
         .args(["-c", LEASH, "sh", "chromedriver", "--port=0"])
+        .env("HOME", folder)
+        .env("TMPDIR", folder)
         .stdin(Stdio::piped())
         .stdout(said.try_clone()?)
         .stderr(said)

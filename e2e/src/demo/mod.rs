@@ -37,7 +37,7 @@ enum Command {
     Compare(compare::Compare),
     /// Send one REST request and show both sides of the gateway: what came in and what the service saw.
     Sides(sides::Sides),
-    /// Call an RPC of a service directly, with JSON: what people with a gRPC tool do.
+    /// Call an RPC with JSON, of a service or through the gateway: what people with a gRPC tool do.
     Grpc(grpc::Grpc),
     /// Be one part of the shop: user, product, order, payment or gateway, with that part's own arguments.
     Part(PartLine),
