@@ -10,6 +10,7 @@ pub mod demo;
 pub mod dynamic;
 pub mod fleet;
 pub mod log;
+pub mod open;
 pub mod part;
 pub mod ready;
 pub mod role;

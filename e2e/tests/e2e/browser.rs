@@ -1,4 +1,4 @@
-//! What a page in a real browser sees.
+//! A real browser: that it does what it is told, and what it makes of numbers.
 
 use std::time::Duration;
 

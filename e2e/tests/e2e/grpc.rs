@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tonic::{Code, Response, Status};
 
-use crate::stand::{before_product, setup, shared};
+use crate::stand::{adjust_stock, before_product, setup, shared};
 
 fn door(bed: &Bed) -> SocketAddr {
     bed.ports().address(Role::Gateway)
@@ -260,13 +260,6 @@ async fn a_client_that_only_knows_the_bytes_is_told_by_trailers() {
     assert!(body.is_empty(), "{body:?}");
 }
 
-/// Changes a product's stock and answers the product.
-async fn adjust(bed: &Bed, id: &str, delta: i64) -> Value {
-    let root = bed.shop().login("root@example.com").await;
-    let request = bed.shop().post(&format!("/api/products/{id}:adjustStock")).token(&root);
-    request.json(&json!({"delta": delta})).await.expect_status(200).json
-}
-
 /// The next change of one product; others change other products of the same shop meanwhile.
 async fn next_of(changes: &mut Messages, id: &str, after: &mut i64) -> Result<Value, Status> {
     loop {
@@ -282,7 +275,7 @@ async fn next_of(changes: &mut Messages, id: &str, after: &mut i64) -> Result<Va
 
 /// Watches the products of a shop from its first day; the change of `p-1` that opens the stream has come through.
 async fn watching(bed: &Bed, request_id: &str) -> Messages {
-    let product = adjust(bed, "p-1", 1).await;
+    let product = adjust_stock(&bed.shop(), "p-1", 1).await;
     let rpc = "product.v1.ProductService/WatchProducts";
     let message = json!({"afterSequence": "0"});
     let mut changes = stream(bed, rpc, message, &[("x-request-id", request_id)]).await.unwrap();
@@ -297,7 +290,7 @@ async fn a_grpc_client_watches_products_until_it_has_seen_enough() {
     let mut changes = watching(&bed, "watched").await;
     let mut last = 1;
     for delta in [5, -5] {
-        let product = adjust(&bed, "p-18", delta).await;
+        let product = adjust_stock(&bed.shop(), "p-18", delta).await;
         let change = next_of(&mut changes, "p-18", &mut last).await.unwrap();
         assert_eq!(change["product"], product);
     }

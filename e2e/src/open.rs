@@ -1,0 +1,77 @@
+//! An answer whose body is read as it comes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use tokio::time::timeout;
+
+/// How long a test waits for more.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// An answer that has begun. Dropping it gives it up: the connection closes.
+#[derive(Debug)]
+pub struct Open {
+    what: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    response: reqwest::Response,
+    unread: Vec<u8>,
+}
+
+impl Open {
+    pub(crate) fn new(what: String, response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { what, status, headers, response, unread: Vec::new() }
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The id under which the logs know this exchange; empty when the answer does not say it.
+    pub fn request_id(&self) -> String {
+        self.header("x-request-id").unwrap_or_default().to_owned()
+    }
+
+    /// Reads up to and including `end`. Panics when the body ends before, or nothing more comes.
+    pub async fn until(&mut self, end: &str) -> String {
+        loop {
+            let at = self.unread.windows(end.len()).position(|part| part == end.as_bytes());
+            if let Some(at) = at {
+                let read = self.unread.drain(..at + end.len()).collect::<Vec<_>>();
+                return String::from_utf8_lossy(&read).into_owned();
+            }
+            match self.piece().await {
+                Ok(Some(piece)) => self.unread.extend_from_slice(&piece),
+                ended => {
+                    let read = String::from_utf8_lossy(&self.unread);
+                    panic!("{}: no {end:?} but {read:?}, then {ended:?}", self.what)
+                }
+            }
+        }
+    }
+
+    /// The next bytes; none at a clean end, an error at an unclean one. Panics when nothing more comes.
+    pub async fn piece(&mut self) -> Result<Option<Bytes>, reqwest::Error> {
+        match timeout(PATIENCE, self.response.chunk()).await {
+            Ok(piece) => piece,
+            Err(_) => panic!("{}: nothing more came for {PATIENCE:?}", self.what),
+        }
+    }
+
+    /// Reads the rest, and whether it came to a clean end.
+    pub async fn rest(mut self) -> (String, bool) {
+        let clean = loop {
+            match self.piece().await {
+                Ok(Some(piece)) => self.unread.extend_from_slice(&piece),
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+        };
+        (String::from_utf8_lossy(&self.unread).into_owned(), clean)
+    }
+}
