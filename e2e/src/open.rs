@@ -39,17 +39,30 @@ impl Open {
 
     /// Reads up to and including `end`. Panics when the body ends before, or nothing more comes.
     pub async fn until(&mut self, end: &str) -> String {
+        let behind = |unread: &[u8]| {
+            let at = unread.windows(end.len()).position(|part| part == end.as_bytes());
+            at.map(|at| at + end.len())
+        };
+        self.take(end, behind).await
+    }
+
+    /// Reads as much as `text` is long. Panics as [`until`](Self::until) does.
+    pub async fn as_long_as(&mut self, text: &str) -> String {
+        let long = |unread: &[u8]| (unread.len() >= text.len()).then_some(text.len());
+        self.take(text, long).await
+    }
+
+    async fn take(&mut self, wanted: &str, end: impl Fn(&[u8]) -> Option<usize>) -> String {
         loop {
-            let at = self.unread.windows(end.len()).position(|part| part == end.as_bytes());
-            if let Some(at) = at {
-                let read = self.unread.drain(..at + end.len()).collect::<Vec<_>>();
+            if let Some(end) = end(&self.unread) {
+                let read: Vec<u8> = self.unread.drain(..end).collect();
                 return String::from_utf8_lossy(&read).into_owned();
             }
             match self.piece().await {
                 Ok(Some(piece)) => self.unread.extend_from_slice(&piece),
                 ended => {
                     let read = String::from_utf8_lossy(&self.unread);
-                    panic!("{}: no {end:?} but {read:?}, then {ended:?}", self.what)
+                    panic!("{}: wanted {wanted:?}, got {read:?}, then {ended:?}", self.what)
                 }
             }
         }

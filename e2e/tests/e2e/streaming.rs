@@ -36,7 +36,7 @@ pub(crate) async fn open(shop: &Shop, path: &str, accept: &str) -> Open {
 
 /// Asserts what comes up to here.
 pub(crate) async fn comes(open: &mut Open, text: &str) {
-    assert_eq!(open.until(text).await, text);
+    assert_eq!(open.as_long_as(text).await, text);
 }
 
 async fn order(shop: &Shop, who: &Person) -> String {
