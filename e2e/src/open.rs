@@ -72,7 +72,7 @@ impl Open {
     pub async fn piece(&mut self) -> Result<Option<Bytes>, reqwest::Error> {
         match timeout(PATIENCE, self.response.chunk()).await {
             Ok(piece) => piece,
-            Err(_) => panic!("{}: nothing more came for {PATIENCE:?}", self.what),
+            Err(late) => panic!("{}: nothing more came for {PATIENCE:?}: {late}", self.what),
         }
     }
 

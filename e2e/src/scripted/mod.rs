@@ -42,22 +42,25 @@ pub struct Script {
     pub message: Option<Bytes>,
     /// More metadata, sent before the message.
     pub metadata: Vec<(&'static str, String)>,
+    /// More metadata, sent behind it with the status.
+    pub trailers: Vec<(&'static str, String)>,
 }
 
 impl Script {
     /// Success with a message.
     pub fn ok(message: impl Into<Bytes>) -> Self {
-        Self {
-            code: Code::Ok,
-            text: String::new(),
-            message: Some(message.into()),
-            metadata: Vec::new(),
-        }
+        Self { message: Some(message.into()), ..Self::error(Code::Ok, "") }
     }
 
     /// A failure.
     pub fn error(code: Code, text: &str) -> Self {
-        Self { code, text: text.to_owned(), message: None, metadata: Vec::new() }
+        Self {
+            code,
+            text: text.to_owned(),
+            message: None,
+            metadata: Vec::new(),
+            trailers: Vec::new(),
+        }
     }
 }
 
@@ -233,14 +236,18 @@ fn grpc_headers() -> HeaderMap {
 }
 
 fn scripted(script: Script) -> Whole {
-    let mut headers = grpc_headers();
-    for (name, value) in script.metadata {
-        headers
-            .insert(name, value.parse().unwrap_or_else(|error| panic!("metadata {name}: {error}")));
-    }
-    let trailers = status(script.code, &script.text);
+    let (mut headers, mut trailers) = (grpc_headers(), status(script.code, &script.text));
+    add(&mut headers, script.metadata);
+    add(&mut trailers, script.trailers);
     let body = script.message.map(|message| framed(&message)).unwrap_or_default();
     Whole { headers, body, trailers: Some(trailers) }
+}
+
+fn add(metadata: &mut HeaderMap, more: Vec<(&'static str, String)>) {
+    for (name, value) in more {
+        let value = value.parse().unwrap_or_else(|error| panic!("metadata {name}: {error}"));
+        metadata.insert(name, value);
+    }
 }
 
 async fn forwarded(

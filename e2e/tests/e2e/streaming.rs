@@ -147,6 +147,18 @@ async fn a_client_goes_on_behind_the_last_event_it_has_seen() {
 }
 
 #[tokio::test]
+async fn silence_is_broken_by_comments_and_a_change_by_an_event() {
+    let often = "transcoding:\n  heartbeat: 100ms\n";
+    let bed = setup().config("transcoding:\n", often).start().await;
+    let mut stream = open(&bed.shop(), "/api/products:watch", EVENTS).await;
+    comes(&mut stream, ":\n\n:\n\n").await;
+    adjust_stock(&bed.shop(), "p-1", 1).await;
+    let change = stream.until("}\n\n").await;
+    let event = change.trim_start_matches(":\n\n");
+    assert!(event.starts_with("event: message\nid: 1\ndata: {\"sequence\":\"1\""), "{change}");
+}
+
+#[tokio::test]
 async fn who_takes_no_framing_is_told_before_anything_is_called() {
     let bed = shared().await;
     let answer = bed.shop().get(WATCH).header("accept", "text/html").await;
@@ -201,6 +213,7 @@ async fn told_when(happens: impl AsyncFn(&Bed)) -> Vec<Value> {
         let line = bed.access_line(&id).await;
         assert_eq!(line["code"], problem["code"], "{line}");
         assert_eq!((&line["status"], &line["messages"]), (&json!(200), &json!(1)), "{line}");
+        assert!(line["cause"].as_str().is_some_and(|cause| !cause.is_empty()), "{line}");
         problems.push(json!({"told": problem, "noted": line}));
     }
     problems
