@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use tokio::time::timeout;
 
@@ -18,13 +18,13 @@ pub struct Open {
     /// The headers.
     pub headers: HeaderMap,
     response: reqwest::Response,
-    unread: Vec<u8>,
+    unread: BytesMut,
 }
 
 impl Open {
     pub(crate) fn new(what: String, response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { what, status, headers, response, unread: Vec::new() }
+        Self { what, status, headers, response, unread: BytesMut::new() }
     }
 
     /// A header as text.
@@ -55,10 +55,10 @@ impl Open {
     async fn take(&mut self, wanted: &str, end: impl Fn(&[u8]) -> Option<usize>) -> String {
         loop {
             if let Some(end) = end(&self.unread) {
-                let read: Vec<u8> = self.unread.drain(..end).collect();
+                let read = self.unread.split_to(end);
                 return String::from_utf8_lossy(&read).into_owned();
             }
-            match self.piece().await {
+            match self.more().await {
                 Ok(Some(piece)) => self.unread.extend_from_slice(&piece),
                 ended => {
                     let read = String::from_utf8_lossy(&self.unread);
@@ -70,6 +70,14 @@ impl Open {
 
     /// The next bytes; none at a clean end, an error at an unclean one. Panics when nothing more comes.
     pub async fn piece(&mut self) -> Result<Option<Bytes>, reqwest::Error> {
+        if self.unread.is_empty() {
+            self.more().await
+        } else {
+            Ok(Some(self.unread.split().freeze()))
+        }
+    }
+
+    async fn more(&mut self) -> Result<Option<Bytes>, reqwest::Error> {
         match timeout(PATIENCE, self.response.chunk()).await {
             Ok(piece) => piece,
             Err(late) => panic!("{}: nothing more came for {PATIENCE:?}: {late}", self.what),
@@ -79,7 +87,7 @@ impl Open {
     /// Reads the rest, and whether it came to a clean end.
     pub async fn rest(mut self) -> (String, bool) {
         let clean = loop {
-            match self.piece().await {
+            match self.more().await {
                 Ok(Some(piece)) => self.unread.extend_from_slice(&piece),
                 Ok(None) => break true,
                 Err(_) => break false,
