@@ -66,6 +66,15 @@ impl Part {
         Log::new(self.recipe.log.clone())
     }
 
+    /// The most memory that it ever had in use (`VmHWM`), in bytes; none when it does not run.
+    pub fn most_memory(&self) -> Option<u64> {
+        let id = self.child().as_ref()?.id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(kilobytes * 1024)
+    }
+
     /// How it ended, if it ended by itself.
     pub fn ended(&self) -> Option<ExitStatus> {
         self.child().as_mut().and_then(|child| child.try_wait().ok().flatten())

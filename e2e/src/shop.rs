@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::open::Open;
+
 /// The password of every seeded user.
 pub const PASSWORD: &str = "correct-horse";
 
@@ -136,6 +138,14 @@ impl Request {
     pub fn text(mut self, body: impl Into<String>) -> Self {
         self.builder = self.builder.header("content-type", "application/json").body(body.into());
         self
+    }
+
+    /// Sends it, and answers as soon as the answer has begun. Panics when there is none.
+    pub async fn open(self) -> Open {
+        match self.builder.send().await {
+            Ok(response) => Open::new(self.what, response),
+            Err(error) => panic!("{}: no answer: {error:?}", self.what),
+        }
     }
 
     /// Sends it, and tells a failure of the connection apart from an answer.

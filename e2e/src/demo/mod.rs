@@ -2,6 +2,7 @@
 
 mod compare;
 mod grpc;
+mod kill;
 mod ports;
 mod run;
 mod sides;
@@ -37,8 +38,10 @@ enum Command {
     Compare(compare::Compare),
     /// Send one REST request and show both sides of the gateway: what came in and what the service saw.
     Sides(sides::Sides),
-    /// Call an RPC of a service directly, with JSON: what people with a gRPC tool do.
+    /// Call an RPC with JSON, of a service or through the gateway: what people with a gRPC tool do.
     Grpc(grpc::Grpc),
+    /// Watch products over REST, in a small shop of its own, and kill the product service in the middle.
+    Kill(kill::Kill),
     /// Be one part of the shop: user, product, order, payment or gateway, with that part's own arguments.
     Part(PartLine),
 }
@@ -117,6 +120,7 @@ fn run_command(command: Command) -> ExitCode {
             Command::Compare(compare) => compare.main().await,
             Command::Sides(sides) => sides.main().await,
             Command::Grpc(grpc) => grpc.main().await,
+            Command::Kill(kill) => kill.main().await,
             Command::Part(line) => part(line),
         }
     })

@@ -76,9 +76,13 @@ async fn the_lines_of_the_readme_buy_something() {
     let bed = setup().start().await;
     let texts = to_paste(&Path::new(TOP).join("README.md"));
     let said = paste(&bed, &texts).unwrap();
-    for word in
-        ["ada@example.com", "\"id\":\"p-1\"", "PAYMENT_STATUS_CAPTURED", "ORDER_STATUS_CONFIRMED"]
-    {
+    for word in [
+        "ada@example.com",
+        "\"id\":\"p-1\"",
+        "PAYMENT_STATUS_CAPTURED",
+        "ORDER_STATUS_CONFIRMED",
+        "event: end",
+    ] {
         assert!(said.contains(word), "{word} is missing: {said}");
     }
 }

@@ -6,7 +6,7 @@ use e2e::scripted::{Script, Scripted};
 use prost_reflect::DescriptorPool;
 use serde_json::{Value, json};
 
-use crate::stand::setup;
+use crate::stand::{setup, shop_and};
 
 /// A service that nobody had thought of when the gateway was built.
 const LIBRARY: &str = r#"
@@ -26,32 +26,12 @@ message LendRequest { string shelf = 1; string isbn = 2; Reader reader = 3; uint
 message Loan { string shelf = 1; string isbn = 2; Reader reader = 3; uint64 fee = 4; map<string, double> scores = 5; bytes stamp = 6; }
 "#;
 
-/// Compiles the new service together with the shop, as its owners would.
-fn descriptors() -> Vec<u8> {
-    let folder = std::env::temp_dir().join(format!("library-{}", uuid::Uuid::new_v4().simple()));
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("library.proto"), LIBRARY).unwrap();
-    let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto");
-    let mut compiler = protox::Compiler::new([folder.to_str().unwrap(), contracts]).unwrap();
-    compiler.include_imports(true);
-    let files = [
-        "library.proto",
-        "user/v1/user.proto",
-        "product/v1/product.proto",
-        "order/v1/order.proto",
-        "payment/v1/payment.proto",
-    ];
-    compiler.open_files(files).unwrap();
-    std::fs::remove_dir_all(folder).unwrap();
-    compiler.encode_file_descriptor_set()
-}
-
 const OLD_UPSTREAM: &str = "  payment:\n    services: [payment.v1.PaymentService]";
 const OLD_ACCESS: &str = "    payment.v1.PaymentService/RefundPayment: role:admin";
 
 #[tokio::test]
 async fn an_rpc_of_a_service_it_never_knew_is_reachable_over_rest() {
-    let pool = DescriptorPool::decode(descriptors().as_slice()).unwrap();
+    let pool = DescriptorPool::decode(shop_and(LIBRARY).as_slice()).unwrap();
     let lend = method(&pool, "library.v1.LibraryService/Lend").unwrap();
     let (input, output) = (lend.input(), lend.output());
     let service = Scripted::answering(move |rpc, message| {
@@ -70,7 +50,7 @@ async fn an_rpc_of_a_service_it_never_knew_is_reachable_over_rest() {
             "  library:\n    services: [library.v1.LibraryService]\n    endpoints: [\"http://{}\"]\n{OLD_UPSTREAM}",
             service.address()
         );
-        setup.schema(descriptors()).config(OLD_UPSTREAM, &upstream).config(
+        setup.schema(shop_and(LIBRARY)).config(OLD_UPSTREAM, &upstream).config(
             OLD_ACCESS,
             &format!("{OLD_ACCESS}\n    library.v1.LibraryService/Lend: authenticated"),
         )

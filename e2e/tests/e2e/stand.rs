@@ -124,3 +124,30 @@ pub(crate) async fn product_that_answered(bed: &Bed, answer: &Answer) -> Role {
     let [(role, _)] = lines.as_slice() else { panic!("one call expected: {lines:#?}") };
     *role
 }
+
+/// Compiles a new service together with the shop, as its owners would.
+pub(crate) fn shop_and(contract: &str) -> Vec<u8> {
+    let folder = std::env::temp_dir().join(format!("contract-{}", uuid::Uuid::new_v4().simple()));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("new.proto"), contract).unwrap();
+    let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto");
+    let mut compiler = protox::Compiler::new([folder.to_str().unwrap(), contracts]).unwrap();
+    compiler.include_imports(true);
+    let files = [
+        "new.proto",
+        "user/v1/user.proto",
+        "product/v1/product.proto",
+        "order/v1/order.proto",
+        "payment/v1/payment.proto",
+    ];
+    compiler.open_files(files).unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+    compiler.encode_file_descriptor_set()
+}
+
+/// Changes a product's stock as an admin, and answers the product.
+pub(crate) async fn adjust_stock(shop: &Shop, id: &str, delta: i64) -> Value {
+    let root = shop.login("root@example.com").await;
+    let request = shop.post(&format!("/api/products/{id}:adjustStock")).token(&root);
+    request.json(&serde_json::json!({"delta": delta})).await.expect_status(200).json
+}

@@ -1,12 +1,14 @@
 //! Responsibility 7: REST to gRPC and back.
 
-use e2e::dynamic::{encode, listing, method, shop_descriptors};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use e2e::dynamic::{Call, encode, listing, method, shop_descriptors};
 use e2e::role::Role;
 use e2e::scripted::{Script, Scripted};
-use serde_json::{Value, json};
+use serde_json::json;
 use tonic::Code;
 
-use crate::stand::{Witness as _, before_product, setup, shared};
+use crate::stand::{before_product, setup, shared};
 
 mod any_shop {
     use serde_json::json;
@@ -337,4 +339,45 @@ async fn metadata_of_the_answer_stays_inside_unless_it_is_named() {
         assert_eq!(answer.header(name), None, "{name}");
     }
     assert_eq!(answer.header("idempotent-replayed"), Some("true"));
+}
+
+#[tokio::test]
+async fn details_pass_by_their_types_and_those_of_unknown_types_as_bytes() {
+    const RETRY: &str = "type.googleapis.com/google.rpc.RetryInfo";
+    const UNKNOWN: &str = "type.googleapis.com/acme.v1.Trouble";
+    let descriptor = shop_descriptors().get_message_by_name("google.rpc.Status").unwrap();
+    let known = json!({"code": 8, "message": "slow down", "details": [
+        {"@type": RETRY, "retryDelay": "2.500s"},
+        {"@type": "type.googleapis.com/google.rpc.DebugInfo", "stackEntries": ["at src/secret.rs"]},
+    ]});
+    let mut wire = encode(descriptor, &known).unwrap().to_vec();
+    // Field 3 once more: an Any whose type no descriptor knows, with three bytes in it.
+    let length = u8::try_from(UNKNOWN.len()).unwrap();
+    wire.extend([0x1a, length + 7, 0x0a, length]);
+    wire.extend_from_slice(UNKNOWN.as_bytes());
+    wire.extend([0x12, 3, 1, 2, 3]);
+    let details = STANDARD_NO_PAD.encode(&wire);
+    let service = Scripted::answering(move |_, _| Script {
+        trailers: vec![("grpc-status-details-bin", details.clone())],
+        ..Script::error(Code::ResourceExhausted, "slow down")
+    })
+    .await;
+    let gateway = before_product(setup(), service.address()).await;
+
+    let rest = gateway.shop().get("/api/products/p-1").await;
+    let rest = rest.expect_problem(429, "RESOURCE_EXHAUSTED");
+    assert_eq!(rest.json["detail"], "slow down");
+    assert_eq!(rest.header("retry-after"), Some("3"), "whole seconds, and not too early");
+    let meant = json!([
+        {"@type": RETRY, "retryDelay": "2.500s"},
+        {"@type": UNKNOWN, "value": "AQID"},
+    ]);
+    assert_eq!(rest.json["details"], meant);
+
+    let call = Call::new("product.v1.ProductService/GetProduct", json!({"id": "p-1"}));
+    let grpc = call.send(gateway.ports().address(Role::Gateway)).await.unwrap().unwrap_err();
+    assert_eq!((grpc.code(), grpc.message()), (Code::ResourceExhausted, "slow down"));
+    let text = String::from_utf8_lossy(grpc.details()).into_owned();
+    assert!(text.contains(RETRY) && text.contains(UNKNOWN), "{text}");
+    assert!(!text.contains("secret"), "how a service is made is nobody's business: {text}");
 }

@@ -1,6 +1,8 @@
 //! A gRPC server that a test writes itself, and one that only looks on: both tell exactly what the gateway sent.
 //!
-//! Unary calls only. It speaks HTTP/2 by hand (hyper), so it shares no code with the services or the gateway.
+//! It speaks HTTP/2 by hand (hyper), so it shares no code with the services or the gateway.
+
+mod pieces;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,8 +15,12 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tonic::Code;
+
+pub use pieces::Piece;
+use pieces::{Pieces, status};
 
 /// The length of what stands before each message on the wire: a flag and four bytes of length.
 const FRAME_HEAD: usize = 5;
@@ -36,22 +42,25 @@ pub struct Script {
     pub message: Option<Bytes>,
     /// More metadata, sent before the message.
     pub metadata: Vec<(&'static str, String)>,
+    /// More metadata, sent behind it with the status.
+    pub trailers: Vec<(&'static str, String)>,
 }
 
 impl Script {
     /// Success with a message.
     pub fn ok(message: impl Into<Bytes>) -> Self {
-        Self {
-            code: Code::Ok,
-            text: String::new(),
-            message: Some(message.into()),
-            metadata: Vec::new(),
-        }
+        Self { message: Some(message.into()), ..Self::error(Code::Ok, "") }
     }
 
     /// A failure.
     pub fn error(code: Code, text: &str) -> Self {
-        Self { code, text: text.to_owned(), message: None, metadata: Vec::new() }
+        Self {
+            code,
+            text: text.to_owned(),
+            message: None,
+            metadata: Vec::new(),
+            trailers: Vec::new(),
+        }
     }
 }
 
@@ -64,9 +73,9 @@ pub struct Exchange {
     pub headers: HeaderMap,
     /// The request message as wire bytes.
     pub message: Bytes,
-    /// The gRPC status of the answer as a number in text.
+    /// The gRPC status of the answer as a number in text; `none` when the answer streams.
     pub status: String,
-    /// The answer's message as wire bytes; empty when the call failed.
+    /// The answer's message as wire bytes; empty when the call failed or its answer streams.
     pub answer: Bytes,
 }
 
@@ -93,7 +102,14 @@ impl Scripted {
         Self::start(Behind::Script(Arc::new(script))).await
     }
 
-    /// A window on a real service: passes every call on unchanged.
+    /// A service that answers (RPC, message) with a stream, which the other end of what `script` answers writes.
+    pub async fn streaming(
+        script: impl Fn(&str, &Bytes) -> mpsc::Receiver<Piece> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(Behind::Stream(Arc::new(script))).await
+    }
+
+    /// A window on a real service: passes every call on unchanged. Unary calls only.
     pub async fn before(service: SocketAddr) -> Self {
         Self::start(Behind::Service(service)).await
     }
@@ -103,7 +119,7 @@ impl Scripted {
         self.address
     }
 
-    /// The calls that were answered so far, oldest first; questions after its health left out.
+    /// The calls whose answers were begun so far, oldest first; questions after its health left out.
     pub fn exchanges(&self) -> Vec<Exchange> {
         let all = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().filter(|exchange| exchange.rpc != HEALTH).cloned().collect()
@@ -130,12 +146,14 @@ impl Drop for Scripted {
 }
 
 type Answers = dyn Fn(&str, &Bytes) -> Script + Send + Sync;
+type Streams = dyn Fn(&str, &Bytes) -> mpsc::Receiver<Piece> + Send + Sync;
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 type Body = BoxBody<Bytes, Infallible>;
 
 #[derive(Clone)]
 enum Behind {
     Script(Arc<Answers>),
+    Stream(Arc<Streams>),
     Service(SocketAddr),
 }
 
@@ -162,26 +180,30 @@ async fn answer(
     let rpc = head.uri.path().trim_start_matches('/').to_owned();
     let message = unframed(&body);
 
-    let mut reply = match behind {
-        Behind::Script(_) if rpc == HEALTH => scripted(Script::ok(SERVING)),
-        Behind::Script(script) => scripted(script(&rpc, &message)),
-        Behind::Service(service) => forwarded(service, &head, body).await?,
+    let (headers, status, answer, body) = match behind {
+        Behind::Script(_) | Behind::Stream(_) if rpc == HEALTH => {
+            scripted(Script::ok(SERVING)).parts()
+        }
+        Behind::Script(script) => scripted(script(&rpc, &message)).parts(),
+        Behind::Stream(script) => {
+            let pieces = Pieces(script(&rpc, &message));
+            (grpc_headers(), None, Bytes::new(), pieces.boxed())
+        }
+        Behind::Service(service) => forwarded(service, &head, body).await?.parts(),
     };
-    let status = reply.status().cloned().unwrap_or(HeaderValue::from_static("none"));
+    let status = status.unwrap_or(HeaderValue::from_static("none"));
     let exchange = Exchange {
         rpc,
         headers: head.headers,
         message,
         status: String::from_utf8_lossy(status.as_bytes()).into_owned(),
-        answer: unframed(&reply.body),
+        answer,
     };
     exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
 
-    let mut response = Response::new(());
-    *response.headers_mut() = std::mem::take(&mut reply.headers);
-    let trailers = reply.trailers;
-    let body = Full::new(reply.body).with_trailers(async move { trailers.map(Ok) }).boxed();
-    Ok(response.map(|()| body))
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
 /// A whole answer; without trailers the status stands in the headers ("trailers only").
@@ -198,24 +220,34 @@ impl Whole {
             .and_then(|trailers| trailers.get("grpc-status"))
             .or(self.headers.get("grpc-status"))
     }
+
+    /// Headers, status, message, and all of it as a body.
+    fn parts(self) -> (HeaderMap, Option<HeaderValue>, Bytes, Body) {
+        let (status, message) = (self.status().cloned(), unframed(&self.body));
+        let trailers = self.trailers;
+        let body = Full::new(self.body).with_trailers(async move { trailers.map(Ok) }).boxed();
+        (self.headers, status, message, body)
+    }
+}
+
+fn grpc_headers() -> HeaderMap {
+    let kind = HeaderValue::from_static("application/grpc");
+    HeaderMap::from_iter([(http::header::CONTENT_TYPE, kind)])
 }
 
 fn scripted(script: Script) -> Whole {
-    let mut headers = HeaderMap::from_iter([(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("application/grpc"),
-    )]);
-    for (name, value) in script.metadata {
-        headers
-            .insert(name, value.parse().unwrap_or_else(|error| panic!("metadata {name}: {error}")));
-    }
-    let mut trailers = HeaderMap::new();
-    trailers.insert("grpc-status", HeaderValue::from(i32::from(script.code)));
-    if let Ok(text) = script.text.parse() {
-        trailers.insert("grpc-message", text);
-    }
+    let (mut headers, mut trailers) = (grpc_headers(), status(script.code, &script.text));
+    add(&mut headers, script.metadata);
+    add(&mut trailers, script.trailers);
     let body = script.message.map(|message| framed(&message)).unwrap_or_default();
     Whole { headers, body, trailers: Some(trailers) }
+}
+
+fn add(metadata: &mut HeaderMap, more: Vec<(&'static str, String)>) {
+    for (name, value) in more {
+        let value = value.parse().unwrap_or_else(|error| panic!("metadata {name}: {error}"));
+        metadata.insert(name, value);
+    }
 }
 
 async fn forwarded(

@@ -2,12 +2,11 @@
 //!
 //! The tests and the tour speak to the services through this, so that what they see owes nothing to generated code.
 
-use std::fmt::Write as _;
-use std::net::SocketAddr;
-use std::str::FromStr as _;
-use std::time::Duration;
+mod call;
 
-use bytes::{Buf as _, BufMut as _};
+use std::fmt::Write as _;
+
+use bytes::Bytes;
 use prost_reflect::prost::Message as _;
 use prost_reflect::{
     DescriptorPool, DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, SerializeOptions,
@@ -15,10 +14,9 @@ use prost_reflect::{
 };
 use serde_json::Value;
 use thiserror::Error;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::metadata::{Ascii, MetadataKey, MetadataMap};
-use tonic::transport::Endpoint;
-use tonic::{Request, Response, Status};
+use tonic::Status;
+
+pub use call::{Call, Messages};
 
 /// Why a call was never made.
 #[derive(Debug, Error)]
@@ -57,10 +55,10 @@ pub fn method(pool: &DescriptorPool, rpc: &str) -> Result<MethodDescriptor, Unsp
 }
 
 /// Turns JSON into wire bytes.
-pub fn encode(descriptor: MessageDescriptor, json: &Value) -> Result<Vec<u8>, Unspeakable> {
+pub fn encode(descriptor: MessageDescriptor, json: &Value) -> Result<Bytes, Unspeakable> {
     let message = descriptor.full_name().to_owned();
     DynamicMessage::deserialize(descriptor, json)
-        .map(|dynamic| dynamic.encode_to_vec())
+        .map(|dynamic| dynamic.encode_to_vec().into())
         .map_err(|source| Unspeakable::BadMessage { message, source })
 }
 
@@ -76,57 +74,12 @@ pub fn decode(descriptor: MessageDescriptor, wire: &[u8]) -> Value {
         .unwrap_or_default()
 }
 
-/// What was asked of a service, by somebody who stands behind the door.
-#[derive(Clone, Debug)]
-pub struct Call {
-    rpc: String,
-    message: Value,
-    metadata: MetadataMap,
-    patience: Duration,
-}
-
-impl Call {
-    /// A call of `package.Service/Method` with a message in JSON.
-    pub fn new(rpc: &str, message: Value) -> Self {
-        Self {
-            rpc: rpc.to_owned(),
-            message,
-            metadata: MetadataMap::new(),
-            patience: Duration::from_secs(10),
-        }
+/// The details of a failure (`google.rpc.Status.details`), each as the JSON of its type; null when they can't be read.
+pub fn details(status: &Status) -> Value {
+    match shop_descriptors().get_message_by_name("google.rpc.Status") {
+        Some(descriptor) => decode(descriptor, status.details())["details"].take(),
+        None => Value::Null,
     }
-
-    /// Adds metadata.
-    pub fn metadata(mut self, name: &str, value: &str) -> Result<Self, Unspeakable> {
-        let bad = || Unspeakable::BadMetadata(format!("{name}: {value}"));
-        let key = MetadataKey::<Ascii>::from_str(name).map_err(|_| bad())?;
-        self.metadata.append(key, value.parse().map_err(|_| bad())?);
-        Ok(self)
-    }
-
-    /// Makes the call. The outer error says that it was never made, the inner one is the service's own.
-    pub async fn send(
-        self,
-        to: SocketAddr,
-    ) -> Result<Result<Response<Value>, Status>, Unspeakable> {
-        let method = method(&shop_descriptors(), &self.rpc)?;
-        let wire = encode(method.input(), &self.message)?;
-        let answer = transmit(to, &self, wire).await;
-        Ok(answer.map(|answer| answer.map(|wire| decode(method.output(), &wire))))
-    }
-}
-
-async fn transmit(to: SocketAddr, call: &Call, wire: Vec<u8>) -> Result<Response<Vec<u8>>, Status> {
-    let unreachable = |error| Status::unavailable(format!("{to}: {error}"));
-    let endpoint = Endpoint::from_shared(format!("http://{to}")).map_err(unreachable)?;
-    let channel = endpoint.timeout(call.patience).connect().await.map_err(unreachable)?;
-    let mut client = tonic::client::Grpc::new(channel);
-    client.ready().await.map_err(unreachable)?;
-    let path = http::uri::PathAndQuery::from_maybe_shared(format!("/{}", call.rpc))
-        .map_err(|error| Status::invalid_argument(error.to_string()))?;
-    let mut request = Request::new(wire);
-    *request.metadata_mut() = call.metadata.clone();
-    client.unary(request, path, Raw).await
 }
 
 /// Shows a message as in the text format of protobuf, with the number of each field before its name.
@@ -170,43 +123,4 @@ fn list_value(head: &str, value: &Field, kind: &Kind, depth: usize, text: &mut S
         Field::I64(number) => writeln!(text, "{head}: {number}"),
         other => writeln!(text, "{head}: {other:?}"),
     };
-}
-
-/// Passes wire bytes through tonic untouched.
-#[derive(Clone, Copy, Debug, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        let bytes = buffer.copy_to_bytes(buffer.remaining());
-        Ok(Some(bytes.into()))
-    }
 }
