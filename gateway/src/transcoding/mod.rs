@@ -12,6 +12,7 @@ mod http_rule;
 mod options;
 mod problem;
 mod rest;
+mod rules;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub(crate) use headers::{HeaderPolicy, InvalidHeader};
 pub(crate) use http_rule::{HttpRule, http_rules};
 pub(crate) use options::Options;
 pub(crate) use rest::{Framing, InvalidField, RestBinding};
+pub(crate) use rules::Rules;
 
 use crate::context::{Body, Deadline, Failure, Reply, RequestId, Verdict};
 use crate::message::{JsonError, Schema, WireError};

@@ -17,6 +17,7 @@ mod paths;
 mod queries;
 mod ready;
 mod reload;
+mod rules;
 mod schemas;
 mod service_errors;
 mod settings;

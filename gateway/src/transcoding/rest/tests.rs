@@ -50,7 +50,7 @@ fn rpc(name: &str) -> RpcType {
 
 fn binding(name: &str) -> RestBinding {
     let rpc = rpc(name);
-    let rule = http_rules(rpc.descriptor()).remove(0);
+    let rule = http_rules(rpc.descriptor()).unwrap().remove(0);
     let variable = match name {
         "Patch" => "item.id",
         "ChooseUser" => "user",
