@@ -116,14 +116,16 @@ impl Pipeline {
         }
         let (framed, ids) = (framing.as_ref(), (&journey.request_id, &journey.trace_parent));
         let metadata = self.transcoding.metadata(&parts.headers, framed, ids)?;
-        let message = target.binding.read(&values, &parts, framed, body, deadline).await?;
+        let read = target.binding.read(&values, &parts, framed, body, deadline).await;
+        let (message, spelling) = read?;
         journey.mark(Step::Read);
 
         let call = Call { rpc: target.rpc.clone(), message, principal, deadline, metadata };
         let reply = self.rpcs.call(permit, call, journey.call(target.rpc.clone())).await;
         journey.mark(Step::Call);
 
-        let reply = resilience::supervise(journey.counting(reply?), self.streams, draining);
+        let reply = reply.map_err(|error| error.spelled(&spelling))?;
+        let reply = resilience::supervise(journey.counting(reply), self.streams, draining);
         let judge = error::end_of_stream(journey.stream.clone().unwrap_or_default());
         let exchange = (&self.transcoding, &journey.request_id);
         let answer = target.binding.render(reply, framing, exchange, judge).await?;

@@ -220,7 +220,7 @@ impl Compiler<'_> {
             Ok((method, template, binding)) => {
                 let stream = if rpc.server_streaming() { " (a stream)" } else { "" };
                 self.list(format!("{method} {template}"), id, line, &format!("{stream}{note}"));
-                let target = target(id, line, Binding::Rest(binding));
+                let target = target(id, line, Binding::Rest(Box::new(binding)));
                 self.routes.push(Route { method, template, target });
                 self.places.push((id.clone(), (*place).clone()));
             }
