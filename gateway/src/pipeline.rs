@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -17,7 +16,7 @@ use crate::authorization::Access;
 use crate::call::Rpcs;
 use crate::context::{Body, Call, Journey, RpcId, Step};
 use crate::error::{self, GatewayError};
-use crate::resilience::{self, StreamLimits};
+use crate::resilience::{self, Limits};
 use crate::routing::{Allow, Found, RouteTable};
 use crate::transcoding::{self, Binding, Dialect, Framing, Settings};
 
@@ -41,10 +40,8 @@ pub(crate) struct Pipeline {
     pub(crate) methods: HashMap<String, Target>,
     pub(crate) authenticator: Authenticator,
     pub(crate) rpcs: Rpcs,
-    /// The longest a client waits.
-    pub(crate) deadline: Duration,
-    /// How long streams live.
-    pub(crate) streams: StreamLimits,
+    /// How long anyone waits.
+    pub(crate) limits: Limits,
     /// What all translations share.
     pub(crate) transcoding: Arc<Settings>,
 }
@@ -100,7 +97,7 @@ impl Pipeline {
         journey.route = Some(name);
         journey.mark(Step::Route);
 
-        let deadline = resilience::deadline(self.deadline, &parts.headers)?;
+        let deadline = resilience::deadline(self.limits, &parts.headers)?;
         let proof = self.authenticator.authenticate(&parts.headers);
         let principal = resilience::within(deadline, proof).await??;
         journey.principal = principal.clone();
@@ -115,13 +112,16 @@ impl Pipeline {
         }
         let (framed, ids) = (framing.as_ref(), (&journey.request_id, &journey.trace_parent));
         let metadata = self.transcoding.metadata(&parts.headers, framed, ids)?;
-        let message = target.binding.read(&values, &parts, framed, body, deadline).await?;
+        let read = target.binding.read(&values, &parts, framed, body, deadline).await;
+        let (message, spelling) = read?;
         journey.mark(Step::Read);
 
         let call = Call { rpc: target.rpc.clone(), message, principal, deadline, metadata };
         let reply = self.rpcs.call(permit, call, journey.call(target.rpc.clone())).await;
+        let reply = reply.map_err(|error| error.spelled(&spelling));
         journey.mark(Step::Call);
-        let reply = resilience::supervise(journey.counting(reply?), self.streams, draining);
+
+        let reply = resilience::supervise(journey.counting(reply?), self.limits, draining);
         let judge = error::end_of_stream(journey.stream.clone().unwrap_or_default());
         let exchange = (&self.transcoding, &journey.request_id);
         let answer = target.binding.render(reply, framing, exchange, judge).await?;

@@ -14,6 +14,33 @@ pub(crate) fn unwritten<T>(value: T) -> Spanned<T> {
     Spanned::new(value, Location::UNKNOWN, Location::UNKNOWN)
 }
 
+/// Where something stands in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    line: u64,
+    column: u64,
+    path: String,
+}
+
+impl Place {
+    /// The place of the setting at `path`.
+    pub(crate) fn of<T>(value: &Spanned<T>, path: impl Into<String>) -> Self {
+        let (line, column) = (value.referenced.line(), value.referenced.column());
+        Self { line, column, path: path.into() }
+    }
+
+    /// The path of the setting, for example `authorization.access`.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// A mistake that stands there.
+    pub(crate) fn problem(&self, message: impl Into<String>) -> Problem {
+        let Self { line, column, path } = self.clone();
+        Problem { line, column, path, message: message.into() }
+    }
+}
+
 /// One mistake in a configuration: where it is, what is wrong, what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -44,8 +71,7 @@ impl Problem {
         path: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        let (line, column) = (value.referenced.line(), value.referenced.column());
-        Self { line, column, path: path.into(), message: message.into() }
+        Place::of(value, path).problem(message)
     }
 }
 

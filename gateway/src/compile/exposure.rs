@@ -13,9 +13,9 @@ use crate::config::Config;
 use crate::context::RpcId;
 use crate::message::{RpcType, Schema};
 use crate::pipeline::Target;
-use crate::routing::{MethodPattern, Route, RouteTable, Template, Variable};
-use crate::setting::{Problem, Spanned};
-use crate::transcoding::{Binding, HttpRule, Options, RestBinding, http_rules};
+use crate::routing::{InvalidKind, MethodPattern, Route, RouteTable, Template, Variable};
+use crate::setting::{Place, Problem, Spanned};
+use crate::transcoding::{Binding, HttpRule, Options, RestBinding, Rules, http_rules};
 use crate::upstream::Method;
 
 /// The routes and what stands behind them.
@@ -51,16 +51,19 @@ pub(super) fn compile(
     problems: &mut Vec<Problem>,
 ) -> Option<Exposure> {
     let access = config.authorization.read(problems);
+    let rules = Rules::compile(&config.transcoding.rules, problems);
     let schema = schema?;
-    refuse_forgotten(config, schema, upstreams, problems);
+    refuse_forgotten(config, schema, &rules, upstreams, problems);
 
     let mut compiler = Compiler {
         config,
+        rules: &rules,
         no_issuer: config.authentication.issuers.is_empty() && !config.unread("authentication"),
         upstreams_unread: config.unread("upstreams"),
         upstreams,
         problems,
         routes: Vec::new(),
+        places: Vec::new(),
         methods: HashMap::new(),
         rpcs: Rpcs::default(),
         exposed: Vec::new(),
@@ -68,24 +71,17 @@ pub(super) fn compile(
     for (rpc, access) in &access {
         compiler.expose(rpc, access, schema);
     }
-    let Compiler { routes, methods, rpcs, exposed, .. } = compiler;
+    let Compiler { routes, places, methods, rpcs, exposed, .. } = compiler;
 
-    let lines: Vec<RpcId> = routes.iter().map(|route| route.target.rpc.clone()).collect();
     match RouteTable::new(routes) {
         Ok(routes) => Some(Exposure { routes, methods, rpcs, exposed }),
         Err(conflicts) => {
             for conflict in conflicts {
                 let (first, second) = conflict.positions;
-                let rpcs = lines.get(first).zip(lines.get(second));
-                let found = rpcs.and_then(|rpcs| Some((rpcs, access.get(rpcs.1)?)));
-                if let Some(((first, second), line)) = found {
+                if let Some(((first, _), (_, place))) = places.get(first).zip(places.get(second)) {
                     let message =
                         format!("its http rule and that of {first} are the same: {conflict}");
-                    problems.push(Problem::at(
-                        line,
-                        format!("authorization.access.{second}"),
-                        message,
-                    ));
+                    problems.push(place.problem(message));
                 }
             }
             None
@@ -93,23 +89,33 @@ pub(super) fn compile(
     }
 }
 
-/// An http rule without an access line may be a forgotten decision; nothing is exposed by accident.
+/// A rule of the configuration for an RPC that is none may be a slip. An http rule without an access line may be a forgotten decision; nothing is exposed by accident.
 fn refuse_forgotten(
     config: &Config,
     schema: &Arc<Schema>,
+    rules: &Rules,
     upstreams: &Upstreams,
     problems: &mut Vec<Problem>,
 ) {
+    let forgotten = |rpc: &str| {
+        (!config.unread("authorization") && !config.authorization.access.contains_key(rpc)).then(|| {
+            format!(
+                "`{rpc}` has an http rule but no access line: add one (public, authenticated, role:<name>), or `internal` to hide it"
+            )
+        })
+    };
+    for (rpc, place) in rules.rpcs() {
+        if schema.method(rpc).is_none() {
+            problems.push(place.problem(unknown(rpc, schema)));
+        } else if let Some(message) = forgotten(rpc) {
+            problems.push(place.problem(message));
+        }
+    }
     for rpc in schema.methods() {
-        let forgotten = !config.unread("authorization")
-            && upstreams.of(rpc.service()).is_some()
-            && !config.authorization.access.contains_key(&rpc.name())
-            && !http_rules(rpc.descriptor()).is_empty();
-        if forgotten {
-            let message = format!(
-                "`{}` has an http rule but no access line: add one (public, authenticated, role:<name>), or `internal` to hide it",
-                rpc.name()
-            );
+        let has_rule = upstreams.of(rpc.service()).is_some()
+            && rules.of(&rpc.name()).is_none()
+            && http_rules(rpc.descriptor()).map_or(true, |rules| !rules.is_empty());
+        if has_rule && let Some(message) = forgotten(&rpc.name()) {
             problems.push(Problem::nowhere("authorization.access", message));
         }
     }
@@ -121,10 +127,21 @@ struct Compiler<'a> {
     upstreams_unread: bool,
     upstreams: &'a Upstreams,
     problems: &'a mut Vec<Problem>,
+    rules: &'a Rules,
     routes: Vec<Route<Target>>,
+    /// Of each route the RPC, and where its rule stands.
+    places: Vec<(RpcId, Place)>,
     methods: HashMap<String, Target>,
     rpcs: Rpcs,
     exposed: Vec<Exposed>,
+}
+
+/// One binding of an RPC, and where it comes from.
+struct Written<'a> {
+    rule: &'a HttpRule,
+    place: &'a Place,
+    /// What the table of what is exposed says of it.
+    note: &'static str,
 }
 
 impl Compiler<'_> {
@@ -165,8 +182,26 @@ impl Compiler<'_> {
         self.rpcs.insert(id.clone(), Arc::clone(upstream), method);
         let options =
             Options::compile(&self.config.transcoding, &rpc, upstream.name(), self.problems);
-        for rule in http_rules(rpc.descriptor()) {
-            self.route(id, line, &rpc, &rule, &options);
+        if let Some((place, bindings)) = self.rules.of(id.as_str()) {
+            for rule in bindings {
+                let written = Written { rule, place, note: " (by transcoding.rules)" };
+                self.route(id, line, &rpc, &written, &options);
+            }
+        } else {
+            let place = Place::of(line, format!("authorization.access.{id}"));
+            match http_rules(rpc.descriptor()) {
+                Ok(rules) => {
+                    for rule in &rules {
+                        let written = Written { rule, place: &place, note: "" };
+                        self.route(id, line, &rpc, &written, &options);
+                    }
+                }
+                Err(mistakes) => {
+                    for mistake in mistakes {
+                        self.refuse(id, line, format!("its http rule: {mistake}"));
+                    }
+                }
+            }
         }
         self.list(format!("gRPC {path}"), id, line, "");
         self.methods.insert(path, target(id, line, Binding::Untouched));
@@ -177,44 +212,22 @@ impl Compiler<'_> {
         id: &RpcId,
         line: &Spanned<Access>,
         rpc: &RpcType,
-        rule: &HttpRule,
+        written: &Written<'_>,
         options: &Options,
     ) {
-        let template = match Template::parse(&rule.template) {
-            Ok(template) if options.decode_slashes => template.decoding_slashes(),
-            Ok(template) => template,
-            Err(error) => {
-                return self.refuse(
-                    id,
-                    line,
-                    format!("its http rule `{}`: {error}", rule.template),
-                );
-            }
-        };
-        let method: MethodPattern = match rule.method.parse() {
-            Ok(method) => method,
-            Err(error) => {
-                return self.refuse(
-                    id,
-                    line,
-                    format!("its http rule `{}`: {error}", rule.template),
-                );
-            }
-        };
-        let variables: Vec<&str> = template.variables().iter().map(Variable::field_path).collect();
-        match RestBinding::compile(rule, rpc, &variables, options.clone()) {
-            Ok(binding) => {
-                let note = if rpc.server_streaming() { " (a stream)" } else { "" };
-                self.list(format!("{method} {template}"), id, line, note);
-                self.routes.push(Route {
-                    method,
-                    template,
-                    target: target(id, line, Binding::Rest(Box::new(binding))),
-                });
+        let Written { rule, place, note } = written;
+        match bind(rpc, rule, options) {
+            Ok((method, template, binding)) => {
+                let stream = if rpc.server_streaming() { " (a stream)" } else { "" };
+                self.list(format!("{method} {template}"), id, line, &format!("{stream}{note}"));
+                let target = target(id, line, Binding::Rest(Box::new(binding)));
+                self.routes.push(Route { method, template, target });
+                self.places.push((id.clone(), (*place).clone()));
             }
             Err(mistakes) => {
                 for mistake in mistakes {
-                    self.refuse(id, line, format!("its http rule `{}`: {mistake}", rule.template));
+                    let message = format!("its http rule `{}`: {mistake}", rule.template);
+                    self.problems.push(place.problem(message));
                 }
             }
         }
@@ -228,6 +241,22 @@ impl Compiler<'_> {
     fn refuse(&mut self, id: &RpcId, line: &Spanned<Access>, message: String) {
         self.problems.push(Problem::at(line, format!("authorization.access.{id}"), message));
     }
+}
+
+/// Checks one binding. Fails with one sentence for each mistake.
+fn bind(
+    rpc: &RpcType,
+    rule: &HttpRule,
+    options: &Options,
+) -> Result<(MethodPattern, Template, RestBinding), Vec<String>> {
+    let mut template = Template::parse(&rule.template).map_err(|error| vec![error.to_string()])?;
+    if options.decode_slashes {
+        template = template.decoding_slashes();
+    }
+    let method = rule.method.parse().map_err(|error: InvalidKind| vec![error.to_string()])?;
+    let variables: Vec<&str> = template.variables().iter().map(Variable::field_path).collect();
+    let binding = RestBinding::compile(rule, rpc, &variables, options.clone())?;
+    Ok((method, template, binding))
 }
 
 fn target(id: &RpcId, line: &Spanned<Access>, binding: Binding) -> Target {

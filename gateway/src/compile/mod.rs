@@ -98,8 +98,7 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
         methods: exposure.methods,
         authenticator,
         rpcs: exposure.rpcs,
-        deadline: config.resilience.deadline.duration(),
-        streams: config.resilience.stream_limits(),
+        limits: config.resilience.limits(),
         transcoding: Arc::new(transcoding),
     };
     Ok(Compiled { pipeline, exposed: exposure.exposed, warmth })

@@ -19,7 +19,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 use crate::authorization::Denied;
 use crate::context::{Failure, Origin, RpcId, StreamFailure, StreamRecord, Verdict, code_name};
 use crate::resilience::{DeadlineExceeded, InvalidTimeout};
-use crate::transcoding::UnreadableBody;
+use crate::transcoding::{Spelling, UnreadableBody};
 use crate::{authentication, routing, transcoding, upstream};
 
 /// Why a request failed.
@@ -93,6 +93,16 @@ impl GatewayError {
             source = error.source();
         }
         chain
+    }
+
+    /// The same failure, with the fields of the request that a service complains of named as the client spells them.
+    pub(crate) fn spelled(mut self, spelling: &Spelling<'_>) -> Self {
+        if let Self::Upstream(upstream::Error::Failure(Failure::Status(status))) = &mut self
+            && let Some(spelled) = service::spelled(status, spelling)
+        {
+            **status = spelled;
+        }
+        self
     }
 
     /// What the failure means to the client.
@@ -198,7 +208,7 @@ impl GatewayError {
             E::Body(UnreadableBody::Broken(_)) | E::Frame(_) => bad("invalid-body"),
             E::Header(_) => bad("invalid-header"),
             E::UnexpectedBody => bad("unexpected-body"),
-            E::MediaType | E::OtherGrpc => {
+            E::MediaType | E::SeveralTypes | E::OtherGrpc => {
                 self.client(None, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument)
             }
             E::Json(json) => Verdict {

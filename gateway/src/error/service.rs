@@ -18,6 +18,7 @@ use tonic_types::pb;
 use super::{LATE, unauthenticated, verdict};
 use crate::authentication;
 use crate::context::{Origin, Verdict};
+use crate::transcoding::Spelling;
 
 /// The verdict on a status that came from a service.
 pub(super) fn service(status: &Status) -> Verdict {
@@ -58,6 +59,25 @@ pub(super) fn service(status: &Status) -> Verdict {
     } else {
         verdict
     }
+}
+
+/// The status with the places of its `google.rpc.BadRequest` as the client spells them; `None` when none differs.
+pub(super) fn spelled(status: &Status, spelling: &Spelling<'_>) -> Option<Status> {
+    let mut told = pb::Status::decode(status.details()).ok()?;
+    let mut differs = false;
+    for any in told.details.iter_mut().filter(|any| name(any) == "google.rpc.BadRequest") {
+        let Ok(mut bad) = pb::BadRequest::decode(any.value.as_slice()) else { continue };
+        for violation in &mut bad.field_violations {
+            if let Some(spelled) = spelling.of(&violation.field) {
+                violation.field = spelled;
+                differs = true;
+            }
+        }
+        any.value = bad.encode_to_vec();
+    }
+    let (code, message) = (status.code(), status.message());
+    let (details, metadata) = (told.encode_to_vec().into(), status.metadata().clone());
+    differs.then(|| Status::with_details_and_metadata(code, message, details, metadata))
 }
 
 /// The details with a status around them that says the same as the headers.

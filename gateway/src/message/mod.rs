@@ -25,7 +25,7 @@ mod tests;
 pub use self::json_in::{JsonError, JsonIn};
 pub use self::json_out::JsonOut;
 pub(crate) use self::nearest::nearest;
-pub use self::path::{FieldPath, PathError, TextError, TextPath};
+pub use self::path::{FieldPath, FieldPlace, Names, PathError, TextError, TextPath};
 pub use self::schema::{
     EnumId, Field, Idempotency, Kind, MessageId, MessageType, RpcType, Schema, SchemaError, Shape,
 };

@@ -339,7 +339,7 @@ proptest! {
         }
         let mut wire = Vec::new();
         match all().json_to_wire(&text, &JsonIn::default(), &mut wire) {
-            Ok(()) => {
+            Ok(_) => {
                 let found = DynamicMessage::decode(descriptor(&all()), &*wire).unwrap();
                 if let Some(expected) = oracle_reads_json(&all(), &text) {
                     let json = |message| oracle_json(message, &SerializeOptions::new(), false).unwrap();

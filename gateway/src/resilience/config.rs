@@ -1,8 +1,9 @@
 //! The section `resilience`.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
-use super::StreamLimits;
 use crate::setting::Period;
 
 /// How failures are contained.
@@ -17,10 +18,25 @@ pub(crate) struct Config {
     pub(crate) stream_age: Period,
 }
 
+/// How long anyone waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The longest a client waits for an answer, or for the beginning of a stream.
+    pub(crate) deadline: Duration,
+    /// How long the service may send nothing in a stream while the client is ready to read.
+    pub(crate) idle: Duration,
+    /// How long a stream may live.
+    pub(crate) age: Duration,
+}
+
 impl Config {
-    /// How long streams live.
-    pub(crate) fn stream_limits(&self) -> StreamLimits {
-        StreamLimits { idle: self.stream_idle.duration(), age: self.stream_age.duration() }
+    /// The same, as what runs knows it.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            deadline: self.deadline.duration(),
+            idle: self.stream_idle.duration(),
+            age: self.stream_age.duration(),
+        }
     }
 }
 

@@ -7,6 +7,6 @@ mod config;
 mod stream;
 mod timeout;
 
-pub(crate) use config::Config;
-pub(crate) use stream::{StreamLimits, supervise};
+pub(crate) use config::{Config, Limits};
+pub(crate) use stream::supervise;
 pub(crate) use timeout::{DeadlineExceeded, InvalidTimeout, deadline, timeout_header, within};

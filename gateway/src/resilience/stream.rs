@@ -1,31 +1,21 @@
 //! How long a stream may live. The deadline covers its beginning only; after that these limits hold.
 
-use std::time::Duration;
-
 use futures_util::{StreamExt as _, stream};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
+use super::Limits;
 use crate::context::{Cut, Messages, Reply};
-
-/// The limits of every stream.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StreamLimits {
-    /// How long the service may send nothing while the client is ready to read.
-    pub(crate) idle: Duration,
-    /// How long a stream may live.
-    pub(crate) age: Duration,
-}
 
 /// Passes the messages of a stream on until it ends, or a limit is reached, or the gateway drains: whatever comes first.
 ///
 /// Nothing is read ahead: while nobody asks for a message the service is not asked either.
-pub(crate) fn supervise(reply: Reply, limits: StreamLimits, draining: &CancellationToken) -> Reply {
+pub(crate) fn supervise(reply: Reply, limits: Limits, draining: &CancellationToken) -> Reply {
     let Reply::Stream { messages, metadata } = reply else { return reply };
     Reply::Stream { messages: limited(messages, limits, draining.clone()), metadata }
 }
 
-fn limited(messages: Messages, limits: StreamLimits, draining: CancellationToken) -> Messages {
+fn limited(messages: Messages, limits: Limits, draining: CancellationToken) -> Messages {
     let oldest = Instant::now() + limits.age;
     let next = move |messages: Option<Messages>| {
         let draining = draining.clone();
@@ -52,13 +42,18 @@ fn limited(messages: Messages, limits: StreamLimits, draining: CancellationToken
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
 
     use super::*;
     use crate::context::Failure;
 
-    const LIMITS: StreamLimits =
-        StreamLimits { idle: Duration::from_secs(10), age: Duration::from_mins(1) };
+    const LIMITS: Limits = Limits {
+        deadline: Duration::from_secs(5),
+        idle: Duration::from_secs(10),
+        age: Duration::from_mins(1),
+    };
 
     /// A message every so many milliseconds, for ever.
     fn every(millis: u64) -> Messages {

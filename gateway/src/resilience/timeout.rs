@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue};
 use thiserror::Error;
 use tokio::time;
 
+use super::Limits;
 use crate::context::Deadline;
 
 /// The deadline passed before there was an answer.
@@ -30,7 +31,8 @@ pub(crate) async fn within<T>(
 pub(crate) struct InvalidTimeout;
 
 /// The deadline of a request: the gateway's own, or what the client asks for in `Grpc-Timeout` when that is sooner.
-pub(crate) fn deadline(longest: Duration, headers: &HeaderMap) -> Result<Deadline, InvalidTimeout> {
+pub(crate) fn deadline(limits: Limits, headers: &HeaderMap) -> Result<Deadline, InvalidTimeout> {
+    let longest = limits.deadline;
     let asked = client_timeout(headers)?.unwrap_or(longest);
     Ok(Deadline::after(longest.min(asked)))
 }
@@ -114,7 +116,8 @@ mod tests {
         let deadline = |value| {
             let mut headers = HeaderMap::new();
             headers.insert("grpc-timeout", HeaderValue::from_static(value));
-            deadline(Duration::from_secs(5), &headers).map(Deadline::remaining)
+            let limits = crate::resilience::Config::default().limits();
+            deadline(limits, &headers).map(Deadline::remaining)
         };
         assert_eq!(deadline("1S"), Ok(Duration::from_secs(1)));
         assert_eq!(deadline("1H"), Ok(Duration::from_secs(5)));

@@ -16,7 +16,7 @@ mod trie;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use method::{Allow, METHODS, MethodPattern};
+pub(crate) use method::{Allow, InvalidKind, METHODS, MethodPattern};
 pub(crate) use percent::Undecodable;
 pub(crate) use table::{Found, Route, RouteTable};
 pub(crate) use template::{Template, Variable};

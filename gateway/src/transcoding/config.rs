@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::rules::WrittenRule;
 use crate::setting::{Period, Spanned};
 
 /// Declares the section: its own keys, and the options, which stand in it as defaults and once more in each of its layers.
@@ -55,6 +56,8 @@ section! {
         response_headers: Vec<Spanned<String>>,
         /// What the `type` of a problem begins with (RFC 9457); without it, a path on this gateway.
         problem_base: Option<Spanned<String>>,
+        /// Rules of `google.api.http`, in place of those in the descriptors; of several for one RPC the last.
+        rules: Vec<Spanned<WrittenRule>>,
         /// Options for all RPCs of an upstream, by its name.
         upstreams: BTreeMap<String, Spanned<Layer>>,
         /// Options for one RPC, by `package.Service/Method`.

@@ -15,19 +15,38 @@ pub(crate) struct HttpRule {
     pub(crate) response_body: String,
 }
 
+/// A rule says nothing of method and path.
+pub(super) const NO_PATTERN: &str =
+    "it has no pattern: write one of get, put, post, delete, patch or custom";
+
+/// Additional bindings within additional bindings (http.proto, `additional_bindings`).
+pub(super) const NESTED: &str =
+    "an additional binding can't hold others: write them all beside each other, in the rule itself";
+
 /// The rules of a method: its own and its additional bindings, one level deep (http.proto, `additional_bindings`).
-pub(crate) fn http_rules(method: &MethodDescriptor) -> Vec<HttpRule> {
+///
+/// Fails with one sentence for each that is not one.
+pub(crate) fn http_rules(method: &MethodDescriptor) -> Result<Vec<HttpRule>, Vec<&'static str>> {
     let Some(extension) = method.parent_pool().get_extension_by_name("google.api.http") else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let options = method.options();
     if !options.has_extension(&extension) {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let option = options.get_extension(&extension);
     let additional = field(&option, "additional_bindings");
     let additional = additional.as_ref().and_then(Value::as_list).unwrap_or_default();
-    std::iter::once(&*option).chain(additional).filter_map(rule).collect()
+    let nested = additional.iter().any(|binding| field(binding, "additional_bindings").is_some());
+    let mut mistakes: Vec<&str> = nested.then_some(NESTED).into_iter().collect();
+    let mut rules = Vec::new();
+    for binding in std::iter::once(&*option).chain(additional) {
+        match rule(binding) {
+            Some(rule) => rules.push(rule),
+            None => mistakes.push(NO_PATTERN),
+        }
+    }
+    if mistakes.is_empty() { Ok(rules) } else { Err(mistakes) }
 }
 
 fn rule(option: &Value) -> Option<HttpRule> {
@@ -71,7 +90,7 @@ mod tests {
                 rule.method, rule.template, rule.body, rule.response_body
             )
         };
-        http_rules(&method).iter().map(line).collect()
+        http_rules(&method).unwrap().iter().map(line).collect()
     }
 
     #[test]

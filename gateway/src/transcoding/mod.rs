@@ -12,6 +12,7 @@ mod http_rule;
 mod options;
 mod problem;
 mod rest;
+mod rules;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -32,9 +33,10 @@ pub(crate) use headers::{HeaderPolicy, InvalidHeader};
 pub(crate) use http_rule::{HttpRule, http_rules};
 pub(crate) use options::Options;
 pub(crate) use rest::{Framing, InvalidField, RestBinding};
+pub(crate) use rules::Rules;
 
 use crate::context::{Body, Deadline, Failure, Reply, RequestId, Verdict};
-use crate::message::{JsonError, Schema, WireError};
+use crate::message::{JsonError, Names, Schema, WireError};
 use crate::setting::Problem;
 
 /// Why a request or a reply can't be translated.
@@ -58,6 +60,9 @@ pub(crate) enum Error {
     /// The body is in another format.
     #[error("the body must be application/json (curl sends that with --json)")]
     MediaType,
+    /// It can't be said what the raw bytes of the body are.
+    #[error("the body's Content-Type must be sent once at most, in visible ASCII")]
+    SeveralTypes,
     /// The client means gRPC, but not in a form in which it can be served.
     #[error(
         "gRPC is spoken here over HTTP/2, with one content type: application/grpc or application/grpc+proto"
@@ -141,7 +146,8 @@ impl Binding {
         }
     }
 
-    /// Reads the request's message as wire bytes; `captures` are the values of the template's variables in their order.
+    /// Reads the request's message as wire bytes, and how the client spells its fields; `captures` are the values of the
+    /// template's variables in their order.
     pub(crate) async fn read(
         &self,
         captures: &[Cow<'_, str>],
@@ -149,21 +155,24 @@ impl Binding {
         framing: Option<&Framing>,
         body: Incoming,
         deadline: Deadline,
-    ) -> Result<Bytes, Error> {
+    ) -> Result<(Bytes, Spelling<'_>), Error> {
         if let Self::Rest(binding) = self
             && let Err(refusal) = binding.admit_body(&parts.headers)
         {
             // What is refused anyway is not read; nothing at all is no body.
-            let empty = rest::is_empty(body, deadline).await?;
-            return if empty { binding.read(captures, parts, framing, b"") } else { Err(refusal) };
+            if !rest::is_empty(body, deadline).await? {
+                return Err(refusal);
+            }
+            let (message, names) = binding.read(captures, parts, framing, b"")?;
+            return Ok((message, Spelling(Some((binding, names)))));
         }
         let body = body::read(body, deadline).await?;
         match self {
             Self::Rest(binding) => {
-                let message = binding.read(captures, parts, framing, body.as_ref())?;
-                Ok(body.becomes(message))
+                let (message, names) = binding.read(captures, parts, framing, body.as_ref())?;
+                Ok((body.becomes(message), Spelling(Some((binding, names)))))
             }
-            Self::Untouched => Ok(grpc::unframe(body.into())?),
+            Self::Untouched => Ok((grpc::unframe(body.into())?, Spelling(None))),
         }
     }
 
@@ -188,6 +197,17 @@ impl Binding {
                 Ok(binding.stream(messages, framing, headers, tell).await?)
             }
         }
+    }
+}
+
+/// How a client names the fields of its request; one that sent the message itself, as the contract does.
+pub(crate) struct Spelling<'b>(Option<(&'b RestBinding, Names)>);
+
+impl Spelling<'_> {
+    /// A field of the message as the client would name it, where that is another name than the service's.
+    pub(crate) fn of(&self, field: &str) -> Option<String> {
+        let (binding, names) = self.0?;
+        binding.spell(field, names).filter(|spelled| spelled != field)
     }
 }
 

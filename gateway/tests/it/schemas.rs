@@ -133,6 +133,12 @@ async fn rules_that_do_not_fit_their_messages_are_refused() {
         ("post: \"/a\" body: \"inner.id\"", "body: a.M has no field `inner.id`"),
         ("get: \"/a\" response_body: \"none\"", "response_body: a.M has no field `none`"),
         ("get: \"/a/**/b\"", "`**` takes the rest of the path"),
+        ("body: \"*\"", "its http rule: it has no pattern: write one of get, put"),
+        ("get: \"/a\" additional_bindings { body: \"*\" }", "its http rule: it has no pattern"),
+        (
+            "get: \"/a\" additional_bindings { get: \"/b\" additional_bindings { get: \"/c\" } }",
+            "its http rule: an additional binding can't hold others",
+        ),
         ("get: \"/a/{id\"", "the variable is not closed"),
         ("get: \"a\"", "a template begins with `/`"),
         ("get: \"/a//b\"", "a segment is empty"),
@@ -149,7 +155,7 @@ async fn rules_that_do_not_fit_their_messages_are_refused() {
             &set,
             "a.A",
             &["a.A/One"],
-            &["7:14: authorization.access.a.A/One: its http rule `", complaint],
+            &["7:14: authorization.access.a.A/One: its http rule", complaint],
         )
         .await;
     }

@@ -386,6 +386,19 @@ async fn transcoding_decode_slashes() {
     }
 }
 
+#[tokio::test]
+async fn transcoding_rules() {
+    let kitchen = Upstream::content().await;
+    let gate = transcoding(&kitchen, "{}").await;
+    gate.get("/menu").await.is(404);
+    let rules = "{ rules: [{ selector: kitchen.v1.Kitchen.ListDishes, get: /menu }] }";
+    let gate = transcoding(&kitchen, rules).await;
+    gate.get("/menu?pageSize=7").await.is(200);
+    let seen = kitchen.only_call();
+    assert_eq!(seen.rpc, "kitchen.v1.Kitchen/ListDishes");
+    assert_eq!(seen.json("ListDishesRequest"), json!({"pageSize": 7}));
+}
+
 /// One option in every layer: that of the RPC goes before that of its upstream, and that before the default.
 #[tokio::test]
 async fn transcoding_upstreams_and_rpcs() {

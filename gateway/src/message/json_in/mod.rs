@@ -24,6 +24,7 @@ pub(super) use self::number::{Integer, NotAnInteger, integer, is_number};
 pub(super) use self::scalar::{integer_range, push_integer};
 use self::scanner::{Quoted, Scanner};
 pub(super) use self::well_known::{push_field_mask, push_moment};
+use super::path::Names;
 use super::schema::{FieldTable, Kind, MessageId, Schema, Shape, Special};
 use super::wire::{MAX_DEPTH, close, open};
 
@@ -49,24 +50,30 @@ pub(super) fn message(
     json: &[u8],
     options: JsonIn,
     out: &mut Vec<u8>,
-) -> Parsed {
+) -> Parsed<Names> {
     out.reserve(json.len());
     let mut reader = Reader::new(schema, json, options, out);
-    reader.message(id).and_then(|()| reader.text.finish()).map_err(|error| error.located(json))
+    let read = reader.message(id).and_then(|()| reader.text.finish());
+    read.map(|()| reader.names).map_err(|error| error.located(json))
 }
 
-/// The text is the value of one field.
+/// The text is the value of one field, to which the places of errors are relative.
 pub(super) fn field(
     schema: &Schema,
     field: &FieldTable,
     json: &[u8],
     options: JsonIn,
     out: &mut Vec<u8>,
-) -> Parsed {
+) -> Parsed<Names> {
     let mut reader = Reader::new(schema, json, options, out);
     let read = if reader.null_is_absence(field) { Ok(()) } else { reader.field(field) };
-    read.map_err(|error| error.in_field(&field.json_name, field.redacted))
-        .and_then(|()| reader.text.finish())
+    let read = read.map_err(|error| {
+        // Where it is no place within the field, the field itself is to be named.
+        let whole = field.redacted || error.path().is_empty();
+        if whole { error.in_field(&field.json_name, field.redacted) } else { error }
+    });
+    read.and_then(|()| reader.text.finish())
+        .map(|()| reader.names)
         .map_err(|error| error.located(json))
 }
 
@@ -75,6 +82,7 @@ struct Reader<'s, 't, 'o> {
     text: Scanner<'t>,
     options: JsonIn,
     out: &'o mut Vec<u8>,
+    names: Names,
     /// Messages around this place, as the wire will nest them.
     depth: u32,
     /// Of these, how many are held by an `Any`.
@@ -84,7 +92,7 @@ struct Reader<'s, 't, 'o> {
 impl<'s, 't, 'o> Reader<'s, 't, 'o> {
     fn new(schema: &'s Schema, json: &'t [u8], options: JsonIn, out: &'o mut Vec<u8>) -> Self {
         let text = Scanner::new(json);
-        Self { schema, text, options, out, depth: 0, anys: 0 }
+        Self { schema, text, options, out, names: Names::Json, depth: 0, anys: 0 }
     }
 
     /// The content of a message, without a length.

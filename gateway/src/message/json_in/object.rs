@@ -3,6 +3,7 @@
 use super::error::{JsonError, Parsed};
 use super::{Quoted, Reader};
 use crate::message::nearest::nearest;
+use crate::message::path::Names;
 use crate::message::schema::{FieldTable, MessageTable};
 
 impl<'s> Reader<'s, '_, '_> {
@@ -25,7 +26,7 @@ impl<'s> Reader<'s, '_, '_> {
                 }
                 _ => {
                     let key = self.text.key()?;
-                    if let Some(index) = Self::find(table, &key)? {
+                    if let Some(index) = self.find(table, &key)? {
                         usize::from(index)
                     } else if in_any && *key.characters()? == *b"@type" {
                         if type_seen {
@@ -79,8 +80,14 @@ impl<'s> Reader<'s, '_, '_> {
     }
 
     #[inline]
-    fn find(table: &MessageTable, key: &Quoted<'_>) -> Parsed<Option<u16>> {
-        Ok(table.index_of_name(&key.characters()?))
+    fn find(&mut self, table: &MessageTable, key: &Quoted<'_>) -> Parsed<Option<u16>> {
+        let key = key.characters()?;
+        let index = table.index_of_name(&key);
+        let field = index.and_then(|index| table.fields.get(usize::from(index)));
+        if field.is_some_and(|field| field.json_name.as_bytes() != &*key) {
+            self.names = Names::Contract;
+        }
+        Ok(index)
     }
 
     #[cold]

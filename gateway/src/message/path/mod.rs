@@ -5,6 +5,7 @@
 //! query parameter to wire bytes.
 
 mod oneof;
+mod place;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod text;
 
 use std::fmt;
 
+pub use self::place::{FieldPlace, Names};
 pub use self::text::{TextError, TextPath};
 use super::nearest::nearest;
 use super::schema::{Field, Kind, MessageType, Shape};
@@ -105,6 +107,13 @@ impl FieldPath {
     /// Whether it goes through or ends in a repeated field, so that reading gives a list.
     pub fn is_repeated(&self) -> bool {
         self.steps.iter().any(|field| matches!(field.shape(), Shape::Repeated { .. }))
+    }
+
+    /// Which names it was written with.
+    pub fn names(&self) -> Names {
+        let by_contract = |(name, field): (&str, &Field)| name != field.json_name();
+        let contract = self.text.split('.').zip(&*self.steps).any(by_contract);
+        if contract { Names::Contract } else { Names::Json }
     }
 
     /// Whether a field on the way holds a secret (`debug_redact`).

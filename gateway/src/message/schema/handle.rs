@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{EnumTable, FieldTable, Kind, MessageId, MessageTable, Schema, Shape};
 use crate::message::json_in::{self, JsonError, JsonIn};
 use crate::message::json_out::{self, JsonOut};
+use crate::message::path::Names;
 use crate::message::wire::WireError;
 
 /// The type of a message. Cheap to clone.
@@ -44,13 +45,13 @@ impl MessageType {
     }
 
     /// Appends to `out` the wire bytes of the message that `json` spells (proto3 JSON mapping).
-    /// After an error `out` holds a part of it.
+    /// After an error `out` holds a part of it. Says which names the text uses.
     pub fn json_to_wire(
         &self,
         json: &[u8],
         options: &JsonIn,
         out: &mut Vec<u8>,
-    ) -> Result<(), JsonError> {
+    ) -> Result<Names, JsonError> {
         json_in::message(&self.schema, self.id, json, *options, out)
     }
 
@@ -157,13 +158,13 @@ impl Field {
     }
 
     /// Appends to `out` the wire bytes of this field alone, tag included, from the JSON of its value
-    /// (`body: "field"`).
+    /// (`body: "field"`). Places in errors are relative to that value. Says which names the text uses.
     pub fn json_to_wire(
         &self,
         json: &[u8],
         options: &JsonIn,
         out: &mut Vec<u8>,
-    ) -> Result<(), JsonError> {
+    ) -> Result<Names, JsonError> {
         json_in::field(&self.message.schema, self.table(), json, *options, out)
     }
 

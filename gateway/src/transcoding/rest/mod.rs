@@ -2,8 +2,10 @@
 
 mod output;
 mod query;
+mod raw;
 mod request;
 mod response;
+mod spelling;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -16,7 +18,7 @@ pub(crate) use self::stream::Framing;
 pub(super) use self::stream::LAST_EVENT_ID;
 
 use super::{HttpRule, Options};
-use crate::message::{Field, FieldPath, MessageType, RpcType, TextPath};
+use crate::message::{Field, FieldPath, MessageType, RpcType, Shape, TextPath};
 
 /// A path variable or a query parameter that can't be bound to its field.
 #[derive(Debug, Error)]
@@ -37,6 +39,8 @@ pub(crate) struct RestBinding {
     /// One for each variable of the template, in its order.
     variables: Vec<TextPath>,
     body: RequestBody,
+    /// Whether the body is the bytes of a `google.api.HttpBody`.
+    takes_raw: bool,
     answer: Answer,
     options: Options,
 }
@@ -50,6 +54,20 @@ enum RequestBody {
     Field(Field),
     /// Nothing.
     Nothing,
+}
+
+impl RequestBody {
+    /// Whether it is bytes of a type of their own, and not JSON.
+    fn is_raw(&self, input: &MessageType) -> bool {
+        match self {
+            Self::Everything => output::is_http_body(Some(input.clone())),
+            Self::Field(field) => {
+                matches!(field.shape(), Shape::Singular { .. })
+                    && output::is_http_body(field.message_type())
+            }
+            Self::Nothing => false,
+        }
+    }
 }
 
 impl RestBinding {
@@ -87,7 +105,8 @@ impl RestBinding {
         let answer = Answer::compile(rpc, &rule.response_body, &options, &mut mistakes);
         match (body, answer) {
             (Some(body), Some(answer)) if mistakes.is_empty() => {
-                Ok(Self { input, variables: bound, body, answer, options })
+                let takes_raw = body.is_raw(&input);
+                Ok(Self { input, variables: bound, body, takes_raw, answer, options })
             }
             _ => Err(mistakes),
         }

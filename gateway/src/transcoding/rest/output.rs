@@ -76,6 +76,6 @@ impl HttpBody {
     }
 }
 
-fn is_http_body(message: Option<MessageType>) -> bool {
+pub(super) fn is_http_body(message: Option<MessageType>) -> bool {
     message.is_some_and(|message| message.full_name() == "google.api.HttpBody")
 }

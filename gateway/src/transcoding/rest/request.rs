@@ -13,9 +13,10 @@ use http_body_util::BodyExt as _;
 use tokio::time;
 
 use super::query::{self, invalid};
+use super::raw;
 use super::{Answer, Framing, InvalidField, LAST_EVENT_ID, RequestBody, RestBinding};
 use crate::context::{BoxError, Deadline};
-use crate::message::{Field, FieldPath, TextPath};
+use crate::message::{Field, FieldPath, Names, TextPath};
 use crate::transcoding::{Error, UnreadableBody};
 
 impl RestBinding {
@@ -23,27 +24,28 @@ impl RestBinding {
     pub(in crate::transcoding) fn admit_body(&self, headers: &HeaderMap) -> Result<(), Error> {
         match self.body {
             RequestBody::Nothing => Err(Error::UnexpectedBody),
+            _ if self.takes_raw => raw::content_type(headers).map(drop),
             _ if is_json(headers) => Ok(()),
             _ => Err(Error::MediaType),
         }
     }
 
-    /// Writes the message as wire bytes; the body was admitted, or is empty.
+    /// Writes the message as wire bytes, and says which names the client used; the body was admitted, or is empty.
     pub(in crate::transcoding) fn read(
         &self,
         captures: &[Cow<'_, str>],
         parts: &Parts,
         framing: Option<&Framing>,
         body: &[u8],
-    ) -> Result<Bytes, Error> {
+    ) -> Result<(Bytes, Names), Error> {
         let mut wire = Vec::with_capacity(body.len() + 64);
-        self.read_body(body, &mut wire)?;
-        self.read_query(parts.uri.query().unwrap_or_default(), &mut wire)?;
+        let in_body = self.read_body(&parts.headers, body, &mut wire)?;
+        let in_query = self.read_query(parts.uri.query().unwrap_or_default(), &mut wire)?;
         self.resume(framing, &mut wire)?;
         for (variable, value) in self.variables.iter().zip(captures) {
             bind(variable, value, &mut wire)?;
         }
-        Ok(wire.into())
+        Ok((wire.into(), in_body.and(in_query)))
     }
 
     /// A client that comes again with the id of the last event it has seen goes on there, whatever its query says: a
@@ -62,21 +64,34 @@ impl RestBinding {
         Ok(())
     }
 
-    fn read_body(&self, body: &[u8], wire: &mut Vec<u8>) -> Result<(), Error> {
+    fn read_body(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        wire: &mut Vec<u8>,
+    ) -> Result<Names, Error> {
+        if self.takes_raw {
+            let field = match &self.body {
+                RequestBody::Field(field) => Some(field.number()),
+                _ => None,
+            };
+            raw::push(field, headers, body, wire)?;
+            return Ok(Names::default());
+        }
         match &self.body {
-            _ if body.is_empty() => {}
+            _ if body.is_empty() => Ok(Names::default()),
             RequestBody::Everything => {
-                self.input.json_to_wire(body, &self.options.json_in, wire)?;
+                Ok(self.input.json_to_wire(body, &self.options.json_in, wire)?)
             }
             RequestBody::Field(field) => {
-                field.json_to_wire(body, &self.options.json_in, wire)?;
+                Ok(field.json_to_wire(body, &self.options.json_in, wire)?)
             }
-            RequestBody::Nothing => return Err(Error::UnexpectedBody),
+            RequestBody::Nothing => Err(Error::UnexpectedBody),
         }
-        Ok(())
     }
 
-    fn read_query(&self, query: &str, wire: &mut Vec<u8>) -> Result<(), Error> {
+    fn read_query(&self, query: &str, wire: &mut Vec<u8>) -> Result<Names, Error> {
+        let mut names = Names::default();
         let mut seen = HashSet::new();
         for (name, value) in query::pairs(query)? {
             if self.options.ignored_parameters.contains(&name) {
@@ -111,8 +126,9 @@ impl RestBinding {
                 return Err(invalid(&name, "given twice, but it holds one value").into());
             }
             path.encode(&value, wire).map_err(|error| invalid(&name, &error.reason()))?;
+            names = names.and(path.path().names());
         }
-        Ok(())
+        Ok(names)
     }
 }
 

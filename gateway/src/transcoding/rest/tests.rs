@@ -50,7 +50,7 @@ fn rpc(name: &str) -> RpcType {
 
 fn binding(name: &str) -> RestBinding {
     let rpc = rpc(name);
-    let rule = http_rules(rpc.descriptor()).remove(0);
+    let rule = http_rules(rpc.descriptor()).unwrap().remove(0);
     let variable = match name {
         "Patch" => "item.id",
         "ChooseUser" => "user",
@@ -67,12 +67,12 @@ fn read(name: &str, id: &str, query: &str, body: &str) -> Result<String, String>
         .body(())
         .unwrap();
     let binding = binding(name);
-    let wire = binding
+    let (wire, _names) = binding
         .read(&[Cow::Borrowed(id)], &request.into_parts().0, None, body.as_bytes())
         .map_err(|error| match &error {
-        crate::transcoding::Error::Json(json) => json.to_string(),
-        other => other.to_string(),
-    })?;
+            crate::transcoding::Error::Json(json) => json.to_string(),
+            other => other.to_string(),
+        })?;
     let mut json = Vec::new();
     binding.input.wire_to_json(&wire, &JsonOut::default(), &mut json).unwrap();
     Ok(String::from_utf8(json).unwrap())

@@ -21,7 +21,7 @@ impl Gate {
 pub(crate) struct Client(Channel);
 
 impl Client {
-    /// Calls an RPC of the kitchen.
+    /// Calls an RPC of the kitchen, or one with its full name.
     pub(crate) async fn call(
         &self,
         rpc: &str,
@@ -29,7 +29,7 @@ impl Client {
     ) -> Result<Response<Bytes>, Status> {
         let mut grpc = Grpc::new(self.0.clone());
         grpc.ready().await.unwrap();
-        let path = format!("/kitchen.v1.Kitchen/{rpc}").parse().unwrap();
+        let path = path(rpc).parse().unwrap();
         soon("an answer over gRPC", grpc.unary(request, path, Untouched)).await
     }
 
@@ -41,9 +41,13 @@ impl Client {
     ) -> Result<Response<Streaming<Bytes>>, Status> {
         let mut grpc = Grpc::new(self.0.clone());
         grpc.ready().await.unwrap();
-        let path = format!("/kitchen.v1.Kitchen/{rpc}").parse().unwrap();
+        let path = path(rpc).parse().unwrap();
         soon("a stream over gRPC", grpc.server_streaming(request, path, Untouched)).await
     }
+}
+
+fn path(rpc: &str) -> String {
+    if rpc.contains('/') { format!("/{rpc}") } else { format!("/kitchen.v1.Kitchen/{rpc}") }
 }
 
 #[derive(Clone, Copy)]
