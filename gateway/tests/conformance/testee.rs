@@ -21,7 +21,8 @@ const PROTOBUF: i32 = 1;
 const IGNORE_UNKNOWN: i32 = 3;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::var_os("PROTOS").ok_or("PROTOS must name the folder of the suite's protos")?;
+    let folder =
+        std::env::var_os("PROTOS").ok_or("PROTOS must name the folder of the suite's protos")?;
     let mut compiler = protox::Compiler::new([folder])?;
     compiler.include_imports(true).open_files([
         "conformance/conformance.proto",

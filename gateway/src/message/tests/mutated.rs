@@ -162,7 +162,10 @@ pub(super) fn rewritten(text: &[u8], entropy: &mut Entropy<'_>) -> Vec<u8> {
                 let copy = text[token.start..end].to_vec();
                 text.splice(end..end, copy);
             }
-            4 => drop(text.splice(token.end..token.end, entropy.pick(&[" ", "\n\t", "\r", "\u{a0}", "\0"]).bytes())),
+            4 => drop(text.splice(
+                token.end..token.end,
+                entropy.pick(&[" ", "\n\t", "\r", "\u{a0}", "\0"]).bytes(),
+            )),
             5 => {
                 // One character of a string or key as an escape.
                 let inner = token.start + entropy.index(token.len());

@@ -189,7 +189,11 @@ fn oracle_read(message: &DynamicMessage, path: &FieldPath, step: usize, found: &
     }
 }
 
-pub(super) fn compare_read(message: &MessageType, path: &FieldPath, wire: &[u8]) -> Result<(), TestCaseError> {
+pub(super) fn compare_read(
+    message: &MessageType,
+    path: &FieldPath,
+    wire: &[u8],
+) -> Result<(), TestCaseError> {
     let decoded = DynamicMessage::decode(descriptor(message), wire).unwrap();
     let mut expected = Vec::new();
     oracle_read(&decoded, path, 0, &mut expected);
@@ -226,7 +230,11 @@ pub(super) fn compare_out(message: &MessageType, wire: &[u8]) -> Result<(), Test
         }
         (Err(ours), Ok(theirs)) => faults::excuse(&WRITES_TOO_MUCH, ours.problem(), &theirs)?,
         (Ok(()), Err(theirs)) => {
-            faults::excuse(&WRITES_TOO_LITTLE, &theirs.to_string(), &String::from_utf8_lossy(&text))?;
+            faults::excuse(
+                &WRITES_TOO_LITTLE,
+                &theirs.to_string(),
+                &String::from_utf8_lossy(&text),
+            )?;
         }
         (Err(_), Err(_)) => {}
     }

@@ -115,8 +115,7 @@ impl Maker<'_, '_> {
     }
 
     fn message(&mut self, index: u8) -> DescriptorProto {
-        let mut message =
-            DescriptorProto { name: Some(format!("M{index}")), ..Default::default() };
+        let mut message = DescriptorProto { name: Some(format!("M{index}")), ..Default::default() };
         let oneofs = self.entropy.byte() % 3;
         let mut members = vec![Vec::new(); usize::from(oneofs)];
         for place in 0..=self.entropy.byte() % 14 {
@@ -207,7 +206,8 @@ impl Maker<'_, '_> {
     }
 
     fn name(&mut self, place: u8) -> String {
-        let form = self.entropy.pick(&["f", "snake_case_", "camelCase", "_x", "UPPER_", "a__b", "a_1_"]);
+        let form =
+            self.entropy.pick(&["f", "snake_case_", "camelCase", "_x", "UPPER_", "a__b", "a_1_"]);
         format!("{form}{place}")
     }
 
