@@ -14,7 +14,7 @@ ARGS ?=
 # How the images of `make compose-test` are built: `demo` is `release` without link-time work.
 BUILD_PROFILE ?= demo
 # What `make ci` does after `make test`, cheap first.
-CI := fmt-check typos proto deps lint docs check-config compose-test
+CI := fmt-check typos proto deps lint docs check-config conformance compose-test
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 BIN := $(CARGO_TARGET_DIR)/debug
@@ -89,6 +89,12 @@ check-config: ## Check the gateway's configurations, print what the shop exposes
 	for file in gateway/gateway.yaml $(wildcard gateway/config/*.yaml); do \
 	  SCHEMA=$(SCHEMA) $(BIN)/gateway --config "$$file" --check; \
 	done
+
+.PHONY: conformance
+conformance: ## Run protobuf's own conformance suite: proto3 messages from JSON to wire bytes and back
+	cargo build --locked -p gateway --example conformance
+	@# The suite's version is fixed in .ci/tool, and this is how many of its tests are about JSON and proto3.
+	@.ci/conformance $(CARGO_TARGET_DIR)/debug/examples/conformance 796 gateway/tests/conformance/exceptions.txt
 
 .PHONY: compose-test
 compose-test: ## Bring the shop up in containers, buy something, break something, leave nothing behind

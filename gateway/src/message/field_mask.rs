@@ -1,5 +1,5 @@
 //! The paths of a `google.protobuf.FieldMask`: `user.displayName` in JSON, `user.display_name` on the
-//! wire. Only paths that survive both ways are let through.
+//! wire. Only paths that survive both ways are let through; `*` is every field (AIP-134, AIP-161).
 
 /// Appends the JSON form of one path. False when it would not come back the same.
 pub(crate) fn push_camel(out: &mut Vec<u8>, path: &[u8]) -> bool {
@@ -11,7 +11,7 @@ pub(crate) fn push_camel(out: &mut Vec<u8>, path: &[u8]) -> bool {
                 out.push(byte.to_ascii_uppercase());
                 after_underscore = false;
             }
-            (false, b'a'..=b'z' | b'0'..=b'9' | b'.') => out.push(*byte),
+            (false, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'*') => out.push(*byte),
             _ => return false,
         }
     }
@@ -23,7 +23,7 @@ pub(crate) fn push_snake(out: &mut Vec<u8>, path: &[u8]) -> bool {
     for byte in path {
         match byte {
             b'A'..=b'Z' => out.extend_from_slice(&[b'_', byte.to_ascii_lowercase()]),
-            b'a'..=b'z' | b'0'..=b'9' | b'.' => out.push(*byte),
+            b'a'..=b'z' | b'0'..=b'9' | b'.' | b'*' => out.push(*byte),
             _ => return false,
         }
     }
@@ -36,9 +36,14 @@ mod tests {
 
     #[test]
     fn paths_go_both_ways() {
-        for (snake, camel) in
-            [("foo_bar", "fooBar"), ("a.b_c.d", "a.bC.d"), ("x", "x"), ("v1_a", "v1A")]
-        {
+        for (snake, camel) in [
+            ("foo_bar", "fooBar"),
+            ("a.b_c.d", "a.bC.d"),
+            ("x", "x"),
+            ("v1_a", "v1A"),
+            ("*", "*"),
+            ("a_b.*", "aB.*"),
+        ] {
             let mut out = Vec::new();
             assert!(push_camel(&mut out, snake.as_bytes()));
             assert_eq!(out, camel.as_bytes());

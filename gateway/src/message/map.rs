@@ -1,7 +1,9 @@
 //! The entries of a map as the wire holds them.
 
-use super::schema::{Kind, MessageId, Schema};
-use super::wire::{Fault, Occurrence, Outcome, Raw, read_level, sign32, unzigzag32, unzigzag64};
+use super::schema::{EnumTable, FieldTable, Kind, MessageId, Schema};
+use super::wire::{
+    Cursor, Fault, Occurrence, Outcome, Raw, WireType, read_level, sign32, unzigzag32, unzigzag64,
+};
 
 /// A key of a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,11 +23,17 @@ pub(crate) fn entries<'a>(
     occurrences: &[Occurrence<'a>],
 ) -> Outcome<Vec<(MapKey<'a>, Vec<Occurrence<'a>>)>> {
     let table = schema.message_table(entry);
+    let closed = table.fields.get(1).and_then(|value| closed_enum(schema, value));
     let mut entries = Vec::with_capacity(occurrences.len());
     for occurrence in occurrences {
         let Raw::Bytes(wire) = occurrence.raw else { continue };
         let mut fields = Vec::with_capacity(2);
         read_level(schema, table, wire, &mut fields)?;
+        if let Some(closed) = closed
+            && holds_unknown(closed, wire)?
+        {
+            continue;
+        }
         // Its key is the first field of the table, its value the second.
         let values = fields.split_off(fields.partition_point(|found| found.field == 0));
         entries.push((map_key(key_kind, fields.last().map(|key| key.raw))?, values));
@@ -36,6 +44,30 @@ pub(crate) fn entries<'a>(
     entries.dedup_by_key(|(key, _)| *key);
     entries.reverse();
     Ok(entries)
+}
+
+fn closed_enum<'s>(schema: &'s Schema, value: &FieldTable) -> Option<&'s EnumTable> {
+    match value.kind {
+        Kind::Enum(id) => Some(schema.enum_table(id)).filter(|declared| declared.closed),
+        _ => None,
+    }
+}
+
+/// Whether the entry's value is a number that its closed enum does not know: parsers keep such an entry as an unknown
+/// field, key and all, instead of giving the key another value.
+fn holds_unknown(closed: &EnumTable, entry: &[u8]) -> Outcome<bool> {
+    const VALUE: u32 = 2;
+    let mut unknown = false;
+    let mut cursor = Cursor::new(entry);
+    while !cursor.is_empty() {
+        match cursor.tag()? {
+            (VALUE, WireType::Varint) => {
+                unknown = closed.quoted(sign32(cursor.varint()?)).is_none();
+            }
+            (number, wire_type) => cursor.skip(number, wire_type)?,
+        }
+    }
+    Ok(unknown)
 }
 
 fn map_key(kind: Kind, raw: Option<Raw<'_>>) -> Outcome<MapKey<'_>> {

@@ -240,7 +240,8 @@ impl<'s> Writer<'s, '_> {
             return Err(Fault::TooDeep.into());
         }
         self.depth += 1;
-        let entries = super::map::entries(self.schema, key_kind, entry, found)?;
+        let schema = self.schema;
+        let entries = super::map::entries(schema, key_kind, entry, found)?;
         let start = self.out.len();
         for (key, values) in &entries {
             self.out.push(b',');
@@ -249,7 +250,13 @@ impl<'s> Writer<'s, '_> {
             match (kind, values.as_slice()) {
                 (Kind::Message(id), parts) => self.message(id, &joined(parts), &mut Vec::new()),
                 (_, [.., last]) => self.scalar(kind, last.raw),
-                (_, []) => self.zero(kind),
+                (_, []) => {
+                    // The value is the second field of an entry's table.
+                    if let Some(value) = schema.message_table(entry).fields.get(1) {
+                        self.default_scalar(value);
+                    }
+                    Ok(())
+                }
             }
             .map_err(|error| error.in_field("[…]"))?;
         }

@@ -1,6 +1,6 @@
 //! Messages that every parser accepts, in an order and in parts that no encoder writes.
 
-use prost_reflect::{Kind as Declared, MessageDescriptor};
+use prost_reflect::{Kind as Declared, MessageDescriptor, Syntax};
 
 use crate::message::wire::push_varint;
 
@@ -8,14 +8,19 @@ use crate::message::wire::push_varint;
 pub(in crate::message) struct Entropy<'a>(pub(in crate::message) &'a [u8]);
 
 impl Entropy<'_> {
-    fn byte(&mut self) -> u8 {
+    pub(in crate::message) fn byte(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         *first
     }
 
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[usize::from(self.byte()) % choices.len()]
+    pub(in crate::message) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.index(choices.len())]
+    }
+
+    /// A place among so many.
+    pub(in crate::message) fn index(&mut self, count: usize) -> usize {
+        (usize::from(self.byte()) << 8 | usize::from(self.byte())) % count
     }
 }
 
@@ -93,6 +98,7 @@ fn messy_well_known(
                 "sink.v1.Scalars",
                 "google.protobuf.Duration",
                 "google.protobuf.Value",
+                "strange.M0",
             ]);
             let pool = message.parent_pool();
             let held = pool
@@ -168,6 +174,11 @@ fn messy_value(kind: &Declared, entropy: &mut Entropy<'_>, depth: u32, out: &mut
         }
         Declared::Enum(declared) if declared.full_name() == "google.protobuf.NullValue" => {
             out.push(0);
+        }
+        // The oracle does not know that proto2's enums are closed.
+        Declared::Enum(declared) if declared.parent_file().syntax() == Syntax::Proto2 => {
+            let numbers: Vec<i32> = declared.values().map(|value| value.number()).collect();
+            push_varint(out, i64::from(entropy.pick(&numbers)).cast_unsigned());
         }
         Declared::Enum(_) => push_varint(out, entropy.pick(&[0, 1, 2, 3, 99, u64::MAX])),
         _ => push_varint(

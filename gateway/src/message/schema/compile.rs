@@ -234,7 +234,8 @@ fn special(message: &MessageDescriptor) -> Special {
 }
 
 fn compile_enum(declared: &EnumDescriptor) -> Result<EnumTable, SchemaError> {
-    let values: Vec<_> = declared.values().collect();
+    // As they were declared: `values()` is sorted, and of several names for one number it puts a later one first.
+    let values = &declared.enum_descriptor_proto().value;
     if values.len() > MOST_MEMBERS {
         return Err(SchemaError::TooLarge { name: declared.full_name().to_owned() });
     }

@@ -12,6 +12,7 @@ use prost_types::{
 
 use super::{Idempotency, Kind, Schema, SchemaError, Shape};
 use crate::message::kitchen_sink::{compile, message, sink};
+use crate::message::tests::cases;
 use crate::message::{JsonIn, JsonOut};
 
 #[test]
@@ -193,7 +194,7 @@ fn a_message_may_have_hundreds_of_fields() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn a_broken_descriptor_set_never_panics(hits in vec((any::<Index>(), any::<u8>()), 1..4)) {

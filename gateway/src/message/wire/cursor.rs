@@ -40,6 +40,12 @@ impl<'a> Cursor<'a> {
         self.rest.is_empty()
     }
 
+    /// What is still to be read.
+    #[cfg(test)]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, Fault> {
         match self.rest.split_first() {
