@@ -11,6 +11,7 @@ mod failures;
 mod framing;
 mod grpc;
 mod http2;
+mod http_rule;
 mod metadata;
 mod mistakes;
 mod paths;

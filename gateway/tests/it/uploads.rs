@@ -53,7 +53,9 @@ async fn store() -> (Upstream, Gate) {
 
 /// Sends these bytes with these content types.
 async fn send(gate: &Gate, line: &str, types: &[&str], body: &[u8]) -> Reply {
-    let types: String = types.iter().map(|value| format!("Content-Type: {value}\r\n")).collect();
+    let types: Vec<String> =
+        types.iter().map(|value| format!("Content-Type: {value}\r\n")).collect();
+    let types = types.concat();
     let head = format!(
         "{line} HTTP/1.1\r\nHost: gate\r\nConnection: close\r\n{types}Content-Length: {}\r\n\r\n",
         body.len()
