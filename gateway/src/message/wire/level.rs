@@ -172,16 +172,13 @@ fn keep_last_members(table: &MessageTable, found: &mut Vec<Occurrence<'_>>, base
 pub(crate) fn joined<'a>(parts: &[Occurrence<'a>]) -> Cow<'a, [u8]> {
     match parts {
         [Occurrence { raw: Raw::Bytes(part), .. }] => Cow::Borrowed(part),
-        _ => Cow::Owned(
-            parts
-                .iter()
-                .flat_map(|part| match part.raw {
-                    Raw::Bytes(part) => part,
-                    Raw::Varint(_) | Raw::Fixed32(_) | Raw::Fixed64(_) => &[],
-                })
-                .copied()
-                .collect(),
-        ),
+        _ => {
+            let bytes = |part: &Occurrence<'a>| match part.raw {
+                Raw::Bytes(part) => part,
+                Raw::Varint(_) | Raw::Fixed32(_) | Raw::Fixed64(_) => &[],
+            };
+            Cow::Owned(parts.iter().map(bytes).collect::<Vec<_>>().concat())
+        }
     }
 }
 
