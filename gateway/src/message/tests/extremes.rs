@@ -7,7 +7,7 @@ use crate::message::wire::push_varint;
 use crate::message::{FieldPath, JsonIn, JsonOut};
 
 /// Large enough for the clock even at a nanosecond for each byte.
-const SMALL: usize = 64 << 10;
+const SMALL: usize = 16 << 10;
 const LARGE: usize = 4 * SMALL;
 /// Sorting takes a little more than linear time, and caches are smaller than what is sent.
 const MOST: u64 = 9;
@@ -33,7 +33,7 @@ fn is_linear(what: &str, run: impl Fn(&[u8]), content: impl Fn(usize) -> Vec<u8>
     println!("{what}: {} ns for each of {} bytes", slow / large.len() as u64, large.len());
     // What ends early takes no time worth dividing.
     assert!(
-        slow < quick.max(100_000) * MOST,
+        slow < quick.max(50_000) * MOST,
         "{what}: {quick} ns, then {slow} ns for four times as much"
     );
 }

@@ -20,7 +20,11 @@ const fn fault_of(said: [&'static str; 2], why: &'static str) -> Fault {
 }
 
 /// Texts that it takes and that are no message; `said` is how we refuse them.
-pub(super) const READS_TOO_MUCH: [Fault; 7] = [
+pub(super) const READS_TOO_MUCH: [Fault; 8] = [
+    fault_of(
+        ["the number `", "expected a value of"],
+        "it does not know that proto2's enums are closed",
+    ),
     fault("a second time", "of duplicate keys it takes the last"),
     fault_of(["the string `", "expected an integer"], "Rust's own parser takes `+1` and `01` too"),
     fault_of(["the key `", "expected an integer"], "and so it does for the keys of maps"),
@@ -43,8 +47,11 @@ pub(super) const READS_TOO_LITTLE: [Fault; 5] = [
 ];
 
 /// Messages that it writes and that have no JSON; `said` is how we refuse them.
-pub(super) const WRITES_TOO_MUCH: [Fault; 1] =
-    [fault("a path of a field mask", "it writes characters that no name of a field has")];
+pub(super) const WRITES_TOO_MUCH: [Fault; 3] = [
+    fault("a path of a field mask", "it writes characters that no name of a field has"),
+    fault("a timestamp is outside", "it makes whole seconds of nanoseconds that are too many"),
+    fault("a duration is longer", "and of those with another sign"),
+];
 
 /// Messages that it does not write; `said` is why not.
 pub(super) const WRITES_TOO_LITTLE: [Fault; 3] = [
