@@ -148,7 +148,7 @@ fn refuses_malformed_wire_and_says_where() {
     refuses(
         "sink.v1.WellKnown",
         "0a08 08ffffffffffff7f",
-        "timestamp: a timestamp is outside of the years 1 to 9999",
+        "timestamp: a timestamp is outside of the years 1 to 9999, or its nanoseconds are no part of a second",
     );
     refuses(
         "sink.v1.WellKnown",

@@ -24,7 +24,7 @@ impl<'s> Writer<'s, '_> {
             Special::Timestamp => {
                 let (seconds, nanos) = moment(found);
                 self.quoted(|out| push_timestamp(out, seconds, nanos))
-                    .ok_or_else(|| "a timestamp is outside of the years 1 to 9999".into())
+                    .ok_or_else(|| "a timestamp is outside of the years 1 to 9999, or its nanoseconds are no part of a second".into())
             }
             Special::Duration => {
                 let (seconds, nanos) = moment(found);

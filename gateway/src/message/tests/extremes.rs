@@ -7,7 +7,7 @@ use crate::message::wire::push_varint;
 use crate::message::{FieldPath, JsonIn, JsonOut};
 
 /// Large enough for the clock even at a nanosecond for each byte.
-const SMALL: usize = 64 << 10;
+const SMALL: usize = 16 << 10;
 const LARGE: usize = 4 * SMALL;
 /// Sorting takes a little more than linear time, and caches are smaller than what is sent.
 const MOST: u64 = 9;
@@ -33,7 +33,7 @@ fn is_linear(what: &str, run: impl Fn(&[u8]), content: impl Fn(usize) -> Vec<u8>
     println!("{what}: {} ns for each of {} bytes", slow / large.len() as u64, large.len());
     // What ends early takes no time worth dividing.
     assert!(
-        slow < quick.max(100_000) * MOST,
+        slow < quick.max(50_000) * MOST,
         "{what}: {quick} ns, then {slow} ns for four times as much"
     );
 }
@@ -102,6 +102,9 @@ fn texts_that_want_to_hurt_are_read_in_linear_time() {
     text("WellKnown", true, "{\"struct\":{", |n| format!("\"\\u0041{n}\":[],"), "}}");
     text("WellKnown", false, "{\"fieldMask\":\"", always("a,,"), "\"}");
     text("WellKnown", true, "{\"fieldMask\":\"a", always(",a"), "\"}");
+    // Each level is moved when its length turns out to need more than one byte.
+    let (deep, end) = ("{\"left\":".repeat(98), "}".repeat(98));
+    text("Tree", true, &format!("{deep}{{\"name\":\""), always("x"), &format!("\"}}{end}"));
     text("Choice", false, "{", always("\"aString\":\"\",\"anInt32\":1,"), "}");
 }
 
@@ -117,6 +120,30 @@ fn an_any_that_names_its_type_last_is_read_in_linear_time() {
     let open = "{\"anys\":[";
     let each = |_| "{\"left\":{},\"@type\":\"x/sink.v1.Tree\"},".to_owned();
     text("WellKnown", true, open, each, "]}");
+}
+
+/// Levels of `Tree.left`, each of them in two parts.
+fn split_at_each_level(levels: usize, mut content: Vec<u8>) -> Vec<u8> {
+    for _ in 0..levels {
+        let mut outer = vec![0x12];
+        push_varint(&mut outer, content.len() as u64);
+        outer.extend_from_slice(&content);
+        outer.extend_from_slice(b"\x12\x02\x1a\x00");
+        content = outer;
+    }
+    content
+}
+
+#[test]
+fn a_message_in_parts_on_each_level_is_read_in_linear_time() {
+    let content = |size: usize| split_at_each_level(98, [0x1a, 0].repeat(size / 2));
+    let tree = message("sink.v1.Tree");
+    let write = |wire: &[u8]| {
+        tree.wire_to_json(wire, &JsonOut::default(), &mut Vec::new()).unwrap();
+    };
+    is_linear("a message in parts on each level", write, content);
+    let path = FieldPath::parse(&tree, &format!("{}children", "left.".repeat(98))).unwrap();
+    is_linear("a path into it", |wire| drop(path.read(wire).unwrap()), content);
 }
 
 /// Wire bytes that are a message, all of which is written and all of whose fields are read.

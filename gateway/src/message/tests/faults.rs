@@ -20,34 +20,42 @@ const fn fault_of(said: [&'static str; 2], why: &'static str) -> Fault {
 }
 
 /// Texts that it takes and that are no message; `said` is how we refuse them.
-pub(super) const READS_TOO_MUCH: [Fault; 6] = [
+pub(super) const READS_TOO_MUCH: [Fault; 8] = [
     fault_of(
-        ["found the fraction `", "expected an integer"],
-        "a float may round it to a whole number",
+        ["the number `", "expected a value of"],
+        "it does not know that proto2's enums are closed",
     ),
     fault("a second time", "of duplicate keys it takes the last"),
-    fault_of(
-        ["found the string `", "expected an integer"],
-        "Rust's own parser takes `+1` and `01` too",
-    ),
-    fault_of(["found the key `", "expected an integer"], "and so it does for the keys of maps"),
-    fault_of(
-        ["found the string `", "expected a number"],
-        "Rust's own parser takes `inf` and `.5` too",
-    ),
-    fault_of(["found the number `", "expected an integer"], "it takes fractions through a float"),
+    fault_of(["the string `", "expected an integer"], "Rust's own parser takes `+1` and `01` too"),
+    fault_of(["the key `", "expected an integer"], "and so it does for the keys of maps"),
+    fault_of(["the string `", "expected a number"], "Rust's own parser takes `inf` and `.5` too"),
+    fault_of(["the number `", "expected an integer"], "what has a point goes through a float"),
+    fault_of(["the fraction `", "expected an integer"], "and a float may round to a whole number"),
+    fault("expected field paths", "it takes characters that no name has, and empty paths"),
 ];
 
 /// Texts that it refuses and that are a message; `said` is how it does.
-pub(super) const READS_TOO_LITTLE: [Fault; 1] =
-    [fault("float value out of range", "its parser of floats misses the largest `float` by a bit")];
+pub(super) const READS_TOO_LITTLE: [Fault; 5] = [
+    fault("float value out of range", "its parser of floats misses the largest `float` by a bit"),
+    fault(
+        "invalid digit found in string",
+        "in quotes it knows integers without point and exponent",
+    ),
+    fault_of(["floating point `", "expected a string or integer"], "the same for numbers of enums"),
+    fault("expected null", "`NullValue` is an enum, and may be given by number"),
+    fault("expected '@type' field", "an `Any` that holds nothing is `{}`"),
+];
 
 /// Messages that it writes and that have no JSON; `said` is how we refuse them.
-pub(super) const WRITES_TOO_MUCH: [Fault; 1] =
-    [fault("a path of a field mask", "it lets characters through that no name of a field has")];
+pub(super) const WRITES_TOO_MUCH: [Fault; 3] = [
+    fault("a path of a field mask", "it writes characters that no name of a field has"),
+    fault("a timestamp is outside", "it makes whole seconds of nanoseconds that are too many"),
+    fault("a duration is longer", "and of those with another sign"),
+];
 
 /// Messages that it does not write; `said` is why not.
-pub(super) const WRITES_TOO_LITTLE: [Fault; 2] = [
+pub(super) const WRITES_TOO_LITTLE: [Fault; 3] = [
+    fault("invalid wire type", "a field in another wire type than its own is an unknown field"),
     fault("missing at least one '/'", "an `Any` that holds nothing is `{}`"),
     fault("not found", "an `Any` of a type that nobody knows keeps its bytes here"),
 ];

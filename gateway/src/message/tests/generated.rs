@@ -37,7 +37,7 @@ fn compare_all(
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn messages_of_any_type_go_both_ways(types in bytes(400), content in bytes(300)) {

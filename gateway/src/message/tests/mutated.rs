@@ -69,7 +69,7 @@ fn cut<'w>(content: &'w [u8], entropy: &mut Entropy<'_>) -> Vec<&'w [u8]> {
         }
         ends.push(content.len() - cursor.rest().len());
     }
-    if entropy.byte() % 2 == 0 {
+    if entropy.byte().is_multiple_of(2) {
         return vec![content];
     }
     let (first, second) = content.split_at(ends[entropy.index(ends.len())]);

@@ -229,7 +229,7 @@ pub(super) fn compare_out(message: &MessageType, wire: &[u8]) -> Result<(), Test
             prop_assert_eq!(ours, normal(parsed(&theirs)));
         }
         (Err(ours), Ok(theirs)) => faults::excuse(&WRITES_TOO_MUCH, ours.problem(), &theirs)?,
-        (Ok(_), Err(theirs)) => {
+        (Ok(()), Err(theirs)) => {
             faults::excuse(
                 &WRITES_TOO_LITTLE,
                 &theirs.to_string(),

@@ -18,8 +18,8 @@ use crate::message::kitchen_sink::messy::Entropy;
 pub(super) enum Made {
     /// proto3 or proto2, everything in it.
     OfAll,
-    /// What the oracle reads by the rules even where the wire is broken: it takes maps in any wire type, and knows
-    /// nothing of closed enums.
+    /// What the oracle reads by the rules even where the wire is broken: it takes maps in any wire type (also that of
+    /// a `Struct`), and knows nothing of closed enums.
     ToBeBroken,
 }
 
@@ -28,10 +28,6 @@ const WELL_KNOWN: [&str; 16] = [
     "Duration",
     "FieldMask",
     "Empty",
-    "Any",
-    "Struct",
-    "Value",
-    "ListValue",
     "DoubleValue",
     "FloatValue",
     "Int64Value",
@@ -40,6 +36,11 @@ const WELL_KNOWN: [&str; 16] = [
     "BoolValue",
     "StringValue",
     "BytesValue",
+    // These hold maps, or may hold what does.
+    "Any",
+    "Struct",
+    "Value",
+    "ListValue",
 ];
 
 /// Where each of them is declared, and the file of `NullValue`.
@@ -219,7 +220,8 @@ impl Maker<'_, '_> {
             17 => (Type::Enum, Some(".google.protobuf.NullValue".to_owned())),
             18..21 => (Type::Message, Some(format!(".strange.M{}", choice / 24 % self.messages))),
             _ => {
-                let name = self.entropy.pick(&WELL_KNOWN);
+                let known = if self.maps { &WELL_KNOWN[..] } else { &WELL_KNOWN[..12] };
+                let name = self.entropy.pick(known);
                 (Type::Message, Some(format!(".google.protobuf.{name}")))
             }
         };

@@ -170,19 +170,14 @@ fn keep_last_members(table: &MessageTable, found: &mut Vec<Occurrence<'_>>, base
 
 /// The message that the parts are of: parsing the parts one after the other is parsing them joined.
 pub(crate) fn joined<'a>(parts: &[Occurrence<'a>]) -> Cow<'a, [u8]> {
-    match parts {
-        [Occurrence { raw: Raw::Bytes(part), .. }] => Cow::Borrowed(part),
-        _ => Cow::Owned(
-            parts
-                .iter()
-                .flat_map(|part| match part.raw {
-                    Raw::Bytes(part) => part,
-                    Raw::Varint(_) | Raw::Fixed32(_) | Raw::Fixed64(_) => &[],
-                })
-                .copied()
-                .collect(),
-        ),
+    if let [Occurrence { raw: Raw::Bytes(part), .. }] = parts {
+        return Cow::Borrowed(part);
     }
+    let bytes = |part: &Occurrence<'a>| match part.raw {
+        Raw::Bytes(part) => part,
+        Raw::Varint(_) | Raw::Fixed32(_) | Raw::Fixed64(_) => &[],
+    };
+    Cow::Owned(parts.iter().map(bytes).collect::<Vec<_>>().concat())
 }
 
 /// Calls `each` with every element in one occurrence of a list: several in a packed block, else one.
