@@ -52,7 +52,7 @@ const MESSAGES: usize = 100;
 const MEGABYTE: usize = 1 << 20;
 
 /// What a gateway may need more for a hundred megabytes than for none: some messages on their way, not all of them.
-const ROOM: u64 = 32 << 20;
+const ROOM: u64 = 16 << 20;
 
 /// A service that sends a message a hundred times, as fast as it may; and how often it has been taken.
 async fn flood(message: Bytes) -> (Scripted, Arc<AtomicUsize>) {
