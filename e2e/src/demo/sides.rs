@@ -50,11 +50,18 @@ impl Sides {
         let Ok(program) = std::env::current_exe() else { return fail("can't find myself") };
         let windows = Windows::open(&ports).await;
         let bed = windows.gateway(Setup::new(program), &ports).await;
-        say(&self.show(&bed, &windows).await);
-        ExitCode::SUCCESS
+        match self.show(&bed, &windows).await {
+            Ok(text) => {
+                say(&text);
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&format!(
+                "there was no whole answer: {error:?} (a stream may have no end: watch it with curl -N)"
+            )),
+        }
     }
 
-    async fn show(&self, bed: &Bed, windows: &Windows) -> String {
+    async fn show(&self, bed: &Bed, windows: &Windows) -> Result<String, reqwest::Error> {
         let mut request = bed.shop().request(self.method.clone(), &self.path);
         let mut text = format!("client to gateway\n    {} {} HTTP/1.1\n", self.method, self.path);
         for header in &self.headers {
@@ -67,14 +74,14 @@ impl Sides {
             request = request.text(body.clone());
             let _ = writeln!(text, "    content-type: application/json\n\n    {body}");
         }
-        let answer = request.await;
+        let answer = request.attempt().await?;
         for exchange in windows.exchanges() {
             text.push_str(&shown(&exchange));
         }
         let _ = writeln!(text, "\ngateway to client\n    HTTP/1.1 {}", answer.status);
         let kind = answer.header("content-type").unwrap_or("none");
         let _ = write!(text, "    content-type: {kind}\n\n    {}", answer.text);
-        text
+        Ok(text)
     }
 }
 

@@ -15,7 +15,7 @@ use tonic::Code;
 
 use crate::browser::at;
 use crate::stand::{adjust_stock, before_product, setup, shared};
-use crate::streaming::{ARRAY, EVENTS, LINES, WATCH};
+use crate::streaming::{ARRAY, EVENTS, LINES, WATCH, WATCH_PRODUCTS};
 
 /// A browser waits some seconds before it opens a stream again that broke.
 const AGAIN: Duration = Duration::from_secs(20);
@@ -120,6 +120,12 @@ async fn an_event_source_stops_when_all_is_said() {
     let end = seen(&browser, "it is closed for ever", |seen| seen["state"] == 2).await;
     assert_eq!((&end["ids"], &end["ends"]), (&json!(["7", "8"]), &json!(1)));
     assert_eq!(service.exchanges().len(), 1, "the second time the service was not asked");
+    // A refusal would have closed it too.
+    let records = gateway.part(Role::Gateway).log().records();
+    let watched =
+        records.iter().filter(|record| record["rpc"] == WATCH_PRODUCTS || record["status"] == 204);
+    let statuses: Vec<&Value> = watched.map(|record| &record["status"]).collect();
+    assert_eq!(statuses, [200, 204]);
 }
 
 /// Orders, watches the order and pays it as soon as the stream is open; all in the page, signed in with a token that an
