@@ -1,0 +1,6 @@
+//! Every key of `gateway.yaml` does something: each test changes one key and sees another behaviour.
+
+mod place;
+mod rooms;
+mod streams;
+mod transcoding;

@@ -1,0 +1,138 @@
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use serde_json::json;
+use tonic::Request;
+
+use crate::stand::{Answer, Gate, Issuer, Key, Latch, Upstream};
+
+#[tokio::test]
+async fn authentication_issuers() {
+    let key = Key::new("k1");
+    let mut issuer = Issuer::of(&key).await;
+    let kitchen = Upstream::content().await;
+    let token = key.token(&json!({}));
+    let status = async |gate: Gate| gate.get("/v1/dishes/soup").token(&token).await.status;
+
+    let none = Gate::before(&kitchen).await;
+    assert_eq!(status(none).await, 401);
+    let right = Gate::start(|config| config.kitchen(&kitchen).issuer(&issuer)).await;
+    assert_eq!(status(right).await, 200);
+    let audience =
+        Gate::start(|config| config.kitchen(&kitchen).issuer_with(&issuer, "other", "ES256")).await;
+    assert_eq!(status(audience).await, 401);
+    let algorithm =
+        Gate::start(|config| config.kitchen(&kitchen).issuer_with(&issuer, "gateway", "ES384"))
+            .await;
+    assert_eq!(status(algorithm).await, 401);
+    let jwks = Issuer::of(&Key::new("k1")).await;
+    let jwks = Gate::start(|config| config.kitchen(&kitchen).issuer(&jwks)).await;
+    assert_eq!(status(jwks).await, 401);
+    "https://other.example".clone_into(&mut issuer.name);
+    let name = Gate::start(|config| config.kitchen(&kitchen).issuer(&issuer)).await;
+    assert_eq!(status(name).await, 401);
+}
+
+#[tokio::test]
+async fn authorization_access() {
+    let key = Key::new("k1");
+    let issuer = Issuer::of(&key).await;
+    let kitchen = Upstream::content().await;
+    let (guest, cook) = (key.token(&json!({})), key.token(&json!({"roles": ["cook"]})));
+    // Anonymous, signed in, signed in with the role.
+    for (access, expected) in [
+        ("public", [200, 200, 200]),
+        ("authenticated", [401, 200, 200]),
+        ("role:cook", [401, 403, 200]),
+        ("internal", [404, 404, 404]),
+    ] {
+        let gate = Gate::start(|config| {
+            config.kitchen(&kitchen).issuer(&issuer).access("GetDish", access)
+        })
+        .await;
+        let path = "/v1/dishes/soup";
+        let answers = [
+            gate.get(path).await.status,
+            gate.get(path).token(&guest).await.status,
+            gate.get(path).token(&cook).await.status,
+        ];
+        // DELETE has the same path, so what is hidden is a method that the path does not take.
+        let expected = expected.map(|status| if status == 404 { 405 } else { status });
+        assert_eq!(answers, expected, "{access}");
+        let reached = expected.iter().filter(|status| **status == 200).count();
+        assert_eq!(kitchen.seen().len(), reached, "{access}");
+        if access != "internal" {
+            let grpc = gate.grpc().await.call("GetDish", Request::new(Bytes::new())).await;
+            assert_eq!(grpc.is_ok(), access == "public", "{access}: {grpc:?}");
+        }
+        kitchen.forget();
+    }
+}
+
+#[tokio::test]
+async fn load_balancing_algorithm() {
+    for (algorithm, expected) in [("round_robin", 3), ("least_requests", 1)] {
+        let latch = Latch::default();
+        let busy = {
+            let latch = latch.clone();
+            Upstream::answering(move |_| Answer::wire(b"").when(&latch)).await
+        };
+        let free = Upstream::content().await;
+        let gate = Gate::start(|config| {
+            config
+                .upstream("kitchen", "kitchen.v1.Kitchen", &[&busy.url(), &free.url()])
+                .section("load_balancing", &format!("{{ algorithm: {algorithm} }}"))
+        })
+        .await;
+        // One after the other, but nobody waits for what the busy one holds.
+        let mut held = Vec::new();
+        for _ in 0..5 {
+            let mut asked = tokio::spawn(gate.get("/v1/dishes/soup").into_future());
+            tokio::select! {
+                answered = &mut asked => { answered.unwrap().is(200); }
+                () = busy.called(held.len() + 1) => held.push(asked),
+            }
+        }
+        assert_eq!(held.len(), expected, "{algorithm}");
+        latch.open();
+        for held in held {
+            held.await.unwrap().is(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn resilience_deadline() {
+    let kitchen = Upstream::answering(|_| Answer::never()).await;
+    for deadline in ["100ms", "900ms"] {
+        let gate = Gate::start(|config| {
+            config.kitchen(&kitchen).section("resilience", &format!("{{ deadline: {deadline} }}"))
+        })
+        .await;
+        let asked = SystemTime::now();
+        gate.get("/v1/dishes/soup").await.is(504);
+        let waited = asked.elapsed().unwrap();
+        let deadline = Duration::from_millis(deadline.trim_end_matches("ms").parse().unwrap());
+        assert!(waited >= deadline && waited < deadline * 8, "{deadline:?}: {waited:?}");
+    }
+}
+
+#[tokio::test]
+async fn monitoring_log() {
+    let kitchen = Upstream::content().await;
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("monitoring", "{ log: text }")).await;
+    gate.get("/v1/dishes/soup").header("x-request-id", "r-1").await.is(200);
+    let lines = gate.lines_that(1, |line| line.ends_with("(r-1)")).await;
+    assert!(lines[0].contains(" GET \"/v1/dishes/soup\" -> 200 OK in "), "{lines:?}");
+    let all = [gate.lines(), gate.errors.lines()].concat();
+    assert!(all.iter().all(|line| !line.starts_with('{') && !line.contains('\u{1b}')), "{all:?}");
+
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("monitoring", "{ log: json }")).await;
+    gate.line(&gate.get("/v1/dishes/soup").await.is(200)).await;
+    let all = [gate.lines(), gate.errors.lines()].concat();
+    for line in all {
+        serde_json::from_str::<serde_json::Value>(&line).unwrap();
+    }
+}
