@@ -272,8 +272,8 @@ async fn rooms() {
             "6:34: transcoding.request_headers: `a b` is not the name of a header",
         ),
         (
-            "transcoding: { upstreams: { celar: { emit_defaults: true } } }",
-            "6:36: transcoding.upstreams.celar: there is no upstream `celar`; did you mean cellar?",
+            "transcoding: { upstreams: { cellars: { emit_defaults: true } } }",
+            "6:38: transcoding.upstreams.cellars: there is no upstream `cellars`; did you mean cellar?",
         ),
         (
             "transcoding: { upstreams: { bakery: {} } }",
