@@ -39,11 +39,17 @@ async fn a_page_reads_wide_numbers_whole_only_because_they_are_text() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "the page failed")]
 async fn a_script_that_throws_is_a_failed_test() {
     let bed = shared().await;
     let browser = at(bed.shop().base()).await;
-    browser.run("await fetch('http://'); return given;", json!(1)).await;
+    let run = tokio::spawn(async move {
+        browser
+            .run("if (given === 1) throw new Error('no ' + given); return given;", json!(1))
+            .await
+    });
+    let panic = run.await.unwrap_err().into_panic();
+    let said = panic.downcast_ref::<String>().unwrap();
+    assert!(said.contains("the page failed") && said.contains("Error: no 1"), "{said}");
 }
 
 /// The processes of a group that still run; those that nobody has asked after yet (zombies) do not.

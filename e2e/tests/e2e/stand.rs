@@ -3,12 +3,17 @@
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use e2e::bed::{Bed, Setup};
 use e2e::role::Role;
 use e2e::shop::{Answer, Shop};
+use e2e::wait::until;
 use serde_json::Value;
 use tokio::sync::Mutex;
+
+/// How long a line may take to reach a log.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The shop that the tests of one process share.
 static SHARED: Mutex<Weak<Bed>> = Mutex::const_new(Weak::new());
@@ -97,9 +102,14 @@ impl Witness for Bed {
         let fits = |line: &Value| {
             line["rpc"] == rpc && line["principal"] == principal && line["code"] == code
         };
-        let what = format!("a service's line about {rpc} by {principal:?} with {code}");
-        let lines = self.service_lines(answer.request_id()).await;
-        assert!(lines.iter().any(|(_, line)| fits(line)), "no {what}: {lines:#?}");
+        // An order service calls others, and each writes its line when its own call has ended.
+        let lines = || self.service_lines_now(answer.request_id());
+        let fitting = async || lines().iter().any(|(_, line)| fits(line)).then_some(());
+        assert!(
+            until(PATIENCE, fitting).await.is_some(),
+            "no service's line about {rpc} by {principal:?} with {code}: {:#?}",
+            lines()
+        );
     }
 
     async fn no_service_saw(&self, answer: &Answer) {
