@@ -9,10 +9,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use tokio::time::Instant;
 
 use crate::log::Log;
 use crate::wait::until;
+
+/// How long a part may take to stop when it is frozen; one that has died never does.
+const STOPPED_WITHIN: Duration = Duration::from_secs(1);
 
 /// How to start a part, again and again.
 #[derive(Clone, Debug)]
@@ -97,9 +101,19 @@ impl Part {
         status
     }
 
-    /// Freezes it: its sockets stay open and nothing answers (SIGSTOP).
+    /// Freezes it: its sockets stay open and nothing answers (SIGSTOP). Returns when every thread has stopped, for until
+    /// then one of them may still answer.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
+        let pid = self.child().as_ref().map(Pid::from_child);
+        let stopped = |pid| {
+            let how = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+            waitid(WaitId::Pid(pid), how).is_ok_and(|status| status.is_some())
+        };
+        let end = Instant::now() + STOPPED_WITHIN;
+        while pid.is_some_and(|pid| !stopped(pid)) && Instant::now() < end {
+            std::thread::yield_now();
+        }
     }
 
     /// Lets it go on after a pause (SIGCONT).
