@@ -14,7 +14,7 @@ ARGS ?=
 # How the images of `make compose-test` are built: `demo` is `release` without link-time work.
 BUILD_PROFILE ?= demo
 # What `make ci` does after `make test`, cheap first.
-CI := fmt-check typos proto deps lint docs check-config compose-test
+CI := fmt-check typos proto deps lint docs check-config order-ratio compose-test
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 BIN := $(CARGO_TARGET_DIR)/debug
@@ -115,6 +115,11 @@ bench-instructions: ## Count the instructions of a translation, beside prost-ref
 	GUNGRAUN_RUNNER=$$(.ci/tool --where gungraun-runner) \
 	  cargo bench --quiet --locked -p gateway --bench instructions -- --output-format=json $(ARGS) \
 	  | python3 gateway/benches/instructions.py
+
+# The part of it that `make ci` does.
+.PHONY: order-ratio
+order-ratio:
+	@$(MAKE) --no-print-directory bench-instructions ARGS='*order'
 
 .PHONY: clean
 clean: ## Remove everything that tasks have built or installed here

@@ -58,6 +58,8 @@ fn parse(line: &str) -> Option<Account> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
 
     #[test]
@@ -70,9 +72,9 @@ mod tests {
     #[test]
     fn counts_what_this_process_spends() {
         let before = spent(std::process::id()).unwrap();
-        let end = std::time::Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(10);
         while spent(std::process::id()).unwrap() == before {
-            assert!(std::time::Instant::now() < end, "ten busy seconds are not accounted");
+            assert!(Instant::now() < end, "ten busy seconds are not accounted");
         }
         assert!(spent(u32::MAX).is_err());
     }
