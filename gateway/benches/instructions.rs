@@ -2,7 +2,12 @@
 //!
 //! Each is counted in a process of its own. `instructions.py` makes a table of what this prints, and a judgement.
 #![expect(clippy::unwrap_used, reason = "a shape that can't be translated is no benchmark")]
-#![expect(missing_docs, unused_qualifications, reason = "the macros write for the compiler")]
+#![expect(
+    missing_docs,
+    unused_qualifications,
+    clippy::exit,
+    reason = "the macros write for the compiler"
+)]
 
 mod shapes;
 

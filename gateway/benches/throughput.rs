@@ -1,5 +1,6 @@
 //! How many megabytes of JSON text per second: `make bench-throughput`.
 #![expect(clippy::unwrap_used, reason = "a shape that can't be translated is no benchmark")]
+#![expect(clippy::print_stdout, reason = "what is measured is said to whoever measures")]
 
 mod shapes;
 
@@ -10,12 +11,14 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use shapes::{NAMES, Shape};
 
+type Way = fn(&Shape) -> Vec<u8>;
+
 fn throughput(criterion: &mut Criterion) {
     for name in NAMES {
         let shape = Shape::of(name);
         let (json, wire) = (shape.json.len(), shape.wire.len());
         println!("\n{name}: {json} B of JSON, {wire} B on the wire; throughput is of JSON");
-        let ways: [(&str, fn(&Shape) -> Vec<u8>); 4] = [
+        let ways: [(&str, Way); 4] = [
             ("wire_to_json/gateway", Shape::wire_to_json),
             ("wire_to_json/prost-reflect", Shape::wire_to_json_by_reflection),
             ("json_to_wire/gateway", Shape::json_to_wire),

@@ -35,7 +35,10 @@ async fn measures_both_dialects_of_the_gateway_with_every_shape() {
             assert_eq!(*ratio, "1.00", "a contestant costs as much as itself");
         }
     }
-    assert!(said.contains("a build for debugging"), "figures of this build must not be believed: {said}");
+    assert!(
+        said.contains("a build for debugging"),
+        "figures of this build must not be believed: {said}"
+    );
 }
 
 #[tokio::test]
