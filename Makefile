@@ -14,7 +14,7 @@ ARGS ?=
 # How the images of `make compose-test` are built: `demo` is `release` without link-time work.
 BUILD_PROFILE ?= demo
 # What `make ci` does after `make test`, cheap first.
-CI := fmt-check typos proto deps lint docs check-config conformance compose-test
+CI := fmt-check typos proto deps lint docs check-config conformance order-ratio compose-test
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 BIN := $(CARGO_TARGET_DIR)/debug
@@ -23,7 +23,7 @@ HAVE_NEXTEST := $(shell command -v cargo-nextest)
 
 .PHONY: help
 help: ## Print the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build everything
@@ -104,6 +104,28 @@ compose-test: ## Bring the shop up in containers, buy something, break something
 .PHONY: ci
 ci: ## Everything that a change must pass besides `make test`
 	@for step in $(CI); do .ci/timed "$$step" $(MAKE) --no-print-directory "$$step"; done
+
+.PHONY: bench
+bench: ## Measure the CPU time of a request beside nginx and Envoy (ARGS="--only order --rounds 3")
+	@.ci/need nginx
+	@.ci/tool --where envoy >/dev/null
+	cargo run --profile bench --locked -p e2e --bin bench -- $(ARGS)
+
+.PHONY: bench-throughput
+bench-throughput: ## Measure how fast messages are translated, beside prost-reflect (ARGS=order)
+	cargo bench --locked -p gateway --bench throughput -- $(ARGS)
+
+.PHONY: bench-instructions
+bench-instructions: ## Count the instructions of a translation, beside prost-reflect (ARGS="*order")
+	@.ci/need valgrind
+	GUNGRAUN_RUNNER=$$(.ci/tool --where gungraun-runner) \
+	  cargo bench --quiet --locked -p gateway --bench instructions -- --output-format=json $(ARGS) \
+	  | python3 gateway/benches/instructions.py
+
+# The part of it that `make ci` does.
+.PHONY: order-ratio
+order-ratio:
+	@$(MAKE) --no-print-directory bench-instructions ARGS='*order'
 
 .PHONY: clean
 clean: ## Remove everything that tasks have built or installed here

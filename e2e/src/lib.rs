@@ -2,9 +2,11 @@
 //!
 //! Read it in this order: [`role`] names the parts of the shop and how each is started, [`part`] is one running part,
 //! [`bed`] a whole shop of its own for a test, [`shop`] the client that tests speak through, [`scripted`] a gRPC server
-//! that a test writes itself, [`browser`] a real browser, [`scene`] the lessons, [`demo`] the commands for people.
+//! that a test writes itself, [`browser`] a real browser, [`scene`] the lessons, [`demo`] the commands for people,
+//! [`bench`](mod@bench) the measurements.
 
 pub mod bed;
+pub mod bench;
 pub mod browser;
 pub mod demo;
 pub mod dynamic;

@@ -65,6 +65,11 @@ impl Part {
         self.recipe.name
     }
 
+    /// The number of its process, while it runs.
+    pub fn process(&self) -> Option<u32> {
+        self.child().as_ref().map(Child::id)
+    }
+
     /// What it has said since it was first started.
     pub fn log(&self) -> Log {
         Log::new(self.recipe.log.clone())

@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 /// A new folder, removed with all that is in it, unless a test failed.
 #[derive(Debug)]
-pub(super) struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     /// Makes it among the system's temporary files.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let path = std::env::temp_dir().join(format!("shop-{}", Uuid::new_v4().simple()));
         if let Err(error) = std::fs::create_dir(&path) {
             panic!("can't make {}: {error}", path.display());
@@ -19,7 +19,7 @@ impl Folder {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

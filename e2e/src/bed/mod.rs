@@ -19,7 +19,7 @@ use crate::shop::Shop;
 use crate::wait::eventually;
 
 pub use block::{Block, take as take_ports};
-use folder::Folder;
+pub(crate) use folder::Folder;
 
 /// The configuration of the gateway as the repository has it.
 pub const GATEWAY_YAML: &str = include_str!("../../../gateway/gateway.yaml");

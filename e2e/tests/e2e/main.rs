@@ -7,6 +7,7 @@
 
 mod authentication;
 mod authorization;
+mod bench;
 mod book;
 mod books;
 mod browser;
