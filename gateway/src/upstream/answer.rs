@@ -16,14 +16,15 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use percent_encoding::percent_decode;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time;
 use tonic::body::Body;
 use tonic::client::GrpcService as _;
 use tonic::metadata::MetadataMap;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::Method as Rpc;
+use super::connections::Line;
 use crate::context::{BoxError, Failure, Reply};
 
 /// The largest message that is taken, in bytes: what gRPC clients take by default.
@@ -41,7 +42,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Sends the message and reads the answer: of a stream the beginning, so that what fails at once is a failure.
 pub(super) async fn ask(
-    mut channel: Channel,
+    Line { mut channel, place }: Line,
     rpc: &Rpc,
     message: Bytes,
     metadata: HeaderMap,
@@ -50,7 +51,7 @@ pub(super) async fn ask(
     poll_fn(|cx| channel.poll_ready(cx)).await.map_err(broken)?;
     let mut answer = Answer::begin(channel.call(request).await.map_err(broken)?)?;
     if rpc.streams {
-        return begin(answer).await;
+        return begin(answer, place).await;
     }
     let message = answer.next().await?.ok_or_else(|| malformed("it holds no message"))?;
     match answer.next().await? {
@@ -59,7 +60,7 @@ pub(super) async fn ask(
     }
 }
 
-async fn begin(mut answer: Answer) -> Result<Reply, Failure> {
+async fn begin(mut answer: Answer, place: Option<OwnedSemaphorePermit>) -> Result<Reply, Failure> {
     let metadata = answer.metadata.clone();
     let (first, rest) = match time::timeout(FIRST, answer.next()).await {
         Ok(first) => match first? {
@@ -68,10 +69,10 @@ async fn begin(mut answer: Answer) -> Result<Reply, Failure> {
         },
         Err(_nothing_yet) => (None, Some(answer)),
     };
-    let rest = stream::unfold(rest, |answer| async {
-        let mut answer = answer?;
+    let rest = stream::unfold(rest.zip(Some(place)), |open| async {
+        let (mut answer, place) = open?;
         match answer.next().await.transpose()? {
-            Ok(message) => Some((Ok(message), Some(answer))),
+            Ok(message) => Some((Ok(message), Some((answer, place)))),
             Err(failure) => Some((Err(failure), None)),
         }
     });

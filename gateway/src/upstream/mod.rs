@@ -5,6 +5,7 @@
 
 mod answer;
 mod config;
+mod connections;
 mod peer;
 
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! One endpoint with its connection. It outlives a reload of the configuration.
+//! One endpoint with its connections. It outlives a reload of the configuration.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,9 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Uri};
 use thiserror::Error;
 use tokio::time;
-use tonic::transport::{self, Channel};
+use tonic::transport;
 
+use super::connections::Connections;
 use super::{Method, answer};
 use crate::context::{Failure, Reply};
 use crate::load_balancing::Endpoint;
@@ -34,16 +35,16 @@ pub(crate) enum InvalidAddress {
     },
 }
 
-/// One endpoint and the connection to it, which is made when it is first needed and again after it breaks.
+/// One endpoint and the connections to it.
 #[derive(Debug)]
 pub(crate) struct Peer {
     endpoint: Arc<Endpoint>,
-    channel: Channel,
+    connections: Connections,
     tried: AtomicBool,
 }
 
 impl Peer {
-    /// Prepares a connection to `http://host:port`. Needs a runtime; connects to nothing yet.
+    /// Prepares connections to `http://host:port`. Needs a runtime; connects to nothing yet.
     pub(crate) fn new(address: &str) -> Result<Self, InvalidAddress> {
         let shape = || InvalidAddress::Shape(address.to_owned());
         let uri: Uri = address.parse().map_err(|_| shape())?;
@@ -52,22 +53,20 @@ impl Peer {
         if uri.scheme() != Some(&Scheme::HTTP) || address != format!("http://{host}:{port}") {
             return Err(shape());
         }
-        let transport = |source| InvalidAddress::Transport { address: address.to_owned(), source };
+        let refused = |source| InvalidAddress::Transport { address: address.to_owned(), source };
         // What tonic leaves open or unlimited is decided here, once.
-        let channel = transport::Endpoint::from_shared(address.to_owned())
-            .map_err(transport)?
+        let transport = transport::Endpoint::from_shared(address.to_owned())
+            .map_err(refused)?
             .user_agent(concat!("gateway/", env!("CARGO_PKG_VERSION")))
-            .map_err(transport)?
+            .map_err(refused)?
             .connect_timeout(Duration::from_secs(2))
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(5))
-            .http2_max_header_list_size(16 * 1024)
-            .initial_stream_window_size(1024 * 1024)
-            .initial_connection_window_size(4 * 1024 * 1024)
-            .connect_lazy();
+            .http2_max_header_list_size(16 * 1024);
         let endpoint = Arc::new(Endpoint::new(address));
-        Ok(Self { endpoint, channel, tried: AtomicBool::new(false) })
+        let connections = Connections::new(transport);
+        Ok(Self { endpoint, connections, tried: AtomicBool::new(false) })
     }
 
     /// The endpoint as the balancer knows it.
@@ -80,7 +79,7 @@ impl Peer {
         self.tried.load(Ordering::Acquire)
     }
 
-    /// Opens the connection by asking the endpoint for its health, whatever it answers, for at most three seconds.
+    /// Opens the connection for calls by asking the endpoint for its health, whatever it answers, for at most three seconds.
     pub(crate) async fn warm(&self) {
         let path = PathAndQuery::from_static("/grpc.health.v1.Health/Check");
         let method = Method { path, streams: false };
@@ -98,6 +97,12 @@ impl Peer {
         message: Bytes,
         metadata: HeaderMap,
     ) -> Result<Reply, Failure> {
-        answer::ask(self.channel.clone(), method, message, metadata).await
+        let line = if method.streams {
+            let full = || Failure::Broken("it has as many streams as it may have".into());
+            self.connections.for_stream().ok_or_else(full)?
+        } else {
+            self.connections.for_call()
+        };
+        answer::ask(line, method, message, metadata).await
     }
 }

@@ -149,6 +149,8 @@ async fn accept(listener: TcpListener, script: Script, memory: Arc<Memory>) {
     // Connections end with the server.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
+        // Like every server of gRPC: what fills a window must not wait for an acknowledgement.
+        stream.set_nodelay(true).unwrap();
         memory.connections.fetch_add(1, Relaxed);
         let (script, memory) = (Arc::clone(&script), Arc::clone(&memory));
         connections.spawn(async move {

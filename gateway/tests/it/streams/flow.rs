@@ -21,7 +21,7 @@ async fn flood() -> (Feed, Upstream, Gate) {
 }
 
 /// Waits until nobody takes anything any more.
-async fn standstill(feed: &Feed) -> usize {
+pub(super) async fn standstill(feed: &Feed) -> usize {
     loop {
         let before = feed.taken();
         time::sleep(Duration::from_millis(300)).await;

@@ -1,5 +1,6 @@
 //! Streams over REST: how their messages are framed, how they end, and how long they last.
 
+mod crowd;
 mod ends;
 mod events;
 mod flow;
