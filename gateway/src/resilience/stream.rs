@@ -1,11 +1,17 @@
 //! How long a stream may live. The deadline covers its beginning only; after that these limits hold.
 
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
+use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::Limits;
-use crate::context::{Cut, Messages, Reply};
+use crate::context::{Cut, Failure, Messages, Reply};
 
 /// Passes the messages of a stream on until it ends, or a limit is reached, or the gateway drains: whatever comes first.
 ///
@@ -17,18 +23,19 @@ pub(crate) fn supervise(reply: Reply, limits: Limits, draining: &CancellationTok
 
 fn limited(messages: Messages, limits: Limits, draining: CancellationToken) -> Messages {
     let oldest = Instant::now() + limits.age;
-    let next = move |messages: Option<Messages>| {
+    let call = OpenCall::begin(messages, oldest, draining.clone());
+    let next = move |call: Option<OpenCall>| {
         let draining = draining.clone();
         async move {
-            let mut messages = messages?;
+            let call = call?;
             let cut = tokio::select! {
                 biased;
                 () = draining.cancelled() => Cut::Draining,
                 () = time::sleep_until(oldest) => Cut::Age,
-                next = time::timeout(limits.idle, messages.next()) => match next {
+                next = time::timeout(limits.idle, poll_fn(|cx| call.poll_next(cx))) => match next {
                     Ok(next) => {
                         let next = next?;
-                        let rest = next.is_ok().then_some(messages);
+                        let rest = next.is_ok().then_some(call);
                         return Some((next, rest));
                     }
                     Err(_silence) => Cut::Idle,
@@ -37,17 +44,43 @@ fn limited(messages: Messages, limits: Limits, draining: CancellationToken) -> M
             Some((Err(cut.into()), None))
         }
     };
-    stream::unfold(Some(messages), next).boxed()
+    stream::unfold(Some(call), next).boxed()
+}
+
+/// The call that the messages come from. It ends in time even if nobody asks for a message any more: a client that does
+/// not read is told of the end when it reads again, but does not hold the service until then.
+struct OpenCall {
+    messages: Arc<Mutex<Option<Messages>>>,
+    /// Ended with the call.
+    _end: JoinSet<()>,
+}
+
+impl OpenCall {
+    fn begin(messages: Messages, oldest: Instant, draining: CancellationToken) -> Self {
+        let messages = Arc::new(Mutex::new(Some(messages)));
+        let call = Arc::downgrade(&messages);
+        let mut end = JoinSet::new();
+        end.spawn(async move {
+            let _drained = time::timeout_at(oldest, draining.cancelled()).await;
+            if let Some(messages) = call.upgrade() {
+                drop(messages.lock().unwrap_or_else(PoisonError::into_inner).take());
+            }
+        });
+        Self { messages, _end: end }
+    }
+
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
+        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without messages the time is over, which whoever polls this is about to find out too.
+        messages.as_mut().map_or(Poll::Pending, |messages| messages.poll_next_unpin(cx))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use bytes::Bytes;
-
     use super::*;
-    use crate::context::Failure;
 
     const LIMITS: Limits = Limits {
         deadline: Duration::from_secs(5),

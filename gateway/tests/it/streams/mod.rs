@@ -6,6 +6,7 @@ mod events;
 mod flow;
 mod framings;
 mod raw;
+mod stuck;
 
 use bytes::Bytes;
 use serde_json::Value;
