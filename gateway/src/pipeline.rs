@@ -102,7 +102,6 @@ impl Pipeline {
         let principal = resilience::within(deadline, proof).await??;
         journey.principal = principal.clone();
         journey.mark(Step::Authenticate);
-
         let permit = target.access.admit(&principal)?;
         journey.mark(Step::Admit);
 
@@ -124,7 +123,8 @@ impl Pipeline {
         let reply = resilience::supervise(journey.counting(reply?), self.limits, draining);
         let judge = error::end_of_stream(journey.stream.clone().unwrap_or_default());
         let exchange = (&self.transcoding, &journey.request_id);
-        let answer = target.binding.render(reply, framing, exchange, judge).await?;
+        let answer = target.binding.render(reply, framing, exchange, judge);
+        let answer = resilience::within(deadline, answer).await??;
         journey.mark(Step::Render);
         Ok(answer)
     }

@@ -94,6 +94,18 @@ async fn a_download_that_fails_breaks_off() {
 }
 
 #[tokio::test]
+async fn a_download_that_does_not_begin_is_late() {
+    let kitchen = Upstream::answering(|_| Answer::framed("").open_end()).await;
+    let gate = Gate::before(&kitchen).await;
+    let ask = gate.get("/v1/downloads/menu").header("grpc-timeout", "900m");
+    let reply = ask.await.is(504);
+    assert_eq!(reply.problem()["code"], "DEADLINE_EXCEEDED");
+    kitchen.cancelled(1).await;
+    let line = gate.line(&reply).await;
+    assert_eq!((&line["code"], &line["origin"]), (&json!("DEADLINE_EXCEEDED"), &json!("upstream")));
+}
+
+#[tokio::test]
 async fn what_is_no_http_body_is_a_malformed_answer() {
     let kitchen = kitchen(vec![b"\x0a\x09text".to_vec()]).await;
     let gate = Gate::before(&kitchen).await;
