@@ -66,6 +66,24 @@ async fn a_last_event_that_is_none_is_refused() {
 }
 
 #[tokio::test]
+async fn a_last_event_longer_than_any_is_no_trouble_of_the_service() {
+    let kitchen = dishes(vec![]).await;
+    let gate = Gate::before(&kitchen).await;
+    let again = |length: usize| {
+        gate.get(WATCH).header("accept", EVENTS).header("last-event-id", vec![b'x'; length])
+    };
+    again(1024).await.is(200);
+    assert_eq!(kitchen.only_call().header("last-event-id").map(str::len), Some(1024));
+    for length in [1025, 30_000] {
+        let problem = again(length).await.is(400).problem();
+        assert_eq!(problem["type"], "/problems/invalid-field");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("longer than 1024 bytes"), "{detail}");
+    }
+    kitchen.saw_nothing();
+}
+
+#[tokio::test]
 async fn who_has_seen_the_end_is_told_to_stop() {
     let kitchen = dishes(vec![]).await;
     let gate = Gate::before(&kitchen).await;

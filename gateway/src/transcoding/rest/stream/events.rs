@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::message::{FieldPath, Value};
+use crate::transcoding::InvalidField;
 
 /// What a client sends that comes again: the id of the last event it has seen.
 pub(in crate::transcoding) const LAST_EVENT_ID: HeaderName =
@@ -20,12 +21,18 @@ const LONGEST: usize = 1024;
 /// A comment, which no client sees. It keeps proxies from closing what is silent, and tells us that the client has gone.
 pub(super) const HEARTBEAT: &[u8] = b":\n\n";
 
-/// The last event that the client has seen, by exactly one header.
-pub(super) fn last_event_id(headers: &HeaderMap) -> Option<HeaderValue> {
+/// The last event that the client has seen, by exactly one header. What is too long for an id was never one, and might
+/// be more than a service takes as metadata.
+pub(super) fn last_event_id(headers: &HeaderMap) -> Result<Option<HeaderValue>, InvalidField> {
     let mut values = headers.get_all(LAST_EVENT_ID).iter();
     match (values.next(), values.next()) {
-        (Some(value), None) if !value.is_empty() => Some(value.clone()),
-        _ => None,
+        (Some(value), None) if value.len() > LONGEST => Err(InvalidField {
+            place: "header",
+            name: LAST_EVENT_ID.as_str().to_owned(),
+            problem: format!("it is longer than {LONGEST} bytes, which no event's id is"),
+        }),
+        (Some(value), None) if !value.is_empty() => Ok(Some(value.clone())),
+        _ => Ok(None),
     }
 }
 

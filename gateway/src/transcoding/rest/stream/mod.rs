@@ -38,7 +38,10 @@ impl Framing {
     /// What the client takes.
     pub(super) fn negotiate(headers: &HeaderMap) -> Result<Self, Error> {
         let form = preferred(headers).ok_or(Error::NotAcceptable)?;
-        let last_event_id = events::last_event_id(headers).filter(|_| form == Form::Events);
+        let last_event_id = match form {
+            Form::Events => events::last_event_id(headers)?,
+            Form::Array | Form::Lines => None,
+        };
         Ok(Self { form, last_event_id })
     }
 
