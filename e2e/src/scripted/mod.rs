@@ -159,6 +159,10 @@ enum Behind {
 
 async fn accept(listener: TcpListener, behind: Behind, exchanges: Arc<Mutex<Vec<Exchange>>>) {
     while let Ok((stream, _)) = listener.accept().await {
+        // Like every server of gRPC: what fills a window must not wait for an acknowledgement.
+        if stream.set_nodelay(true).is_err() {
+            continue;
+        }
         let (behind, exchanges) = (behind.clone(), Arc::clone(&exchanges));
         tokio::spawn(async move {
             let answer =

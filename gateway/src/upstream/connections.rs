@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::transport::{Channel, Endpoint};
 
-/// Streams at once over one connection: what servers take at least (RFC 9113, section 6.5.2).
+/// Streams at once over one connection: no server should take fewer (RFC 9113, section 6.5.2).
 const STREAMS: usize = 100;
 
 /// Connections for streams, so that not everything can be taken by them.
@@ -18,8 +18,9 @@ const CONNECTIONS: usize = 64;
 /// What a service may send ahead in a call, and in all calls together, in bytes.
 const CALLS: (u32, u32) = (1024 * 1024, 4 * 1024 * 1024);
 
-/// What a service may send ahead in a stream, in bytes. There is room for that in each of them at the same time.
-const AHEAD: u32 = 64 * 1024;
+/// What a service may send ahead in a stream, in bytes. There is room for that in each of them at the same time, so it
+/// is less than in a call.
+const AHEAD: u32 = 256 * 1024;
 
 /// The connections to one endpoint. Each is made when it is first needed, and again after it breaks.
 #[derive(Debug)]
