@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 /// How often a condition is looked at.
@@ -30,5 +31,18 @@ pub async fn eventually<T>(
     match until(patience, ask).await {
         Some(answer) => answer,
         None => panic!("waited {patience:?} in vain for this: {what}"),
+    }
+}
+
+/// Waits until a person or the system asks this process to stop: SIGINT or SIGTERM.
+pub(crate) async fn asked_to_stop() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
 }

@@ -20,13 +20,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use self::contestant::{Contestant, Kind, Stand};
 use self::load::Load;
 use self::shape::Shape;
 use self::table::Measured;
+use crate::wait::asked_to_stop;
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -74,7 +74,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         runtime.block_on(async {
             tokio::select! {
                 outcome = line.measure() => outcome,
-                () = interrupted() => Err("interrupted".into()),
+                () = asked_to_stop() => Err("interrupted".into()),
             }
         })
     });
@@ -161,18 +161,6 @@ async fn take(
         return Err(format!("{name} answered nothing in {window:?} ({})", shape.name).into());
     }
     Ok(Window { requests, cpu: cpu_after.saturating_sub(cpu_before), took })
-}
-
-async fn interrupted() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
 }
 
 /// Tells a person something. Nothing is left to do when nobody can read it.

@@ -6,12 +6,12 @@ use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use super::{PortArgs, fail, ports, say};
 use crate::fleet::Fleet;
 use crate::role::{Ports, Role};
+use crate::wait::asked_to_stop;
 
 /// How soon a part that died is noticed.
 const LOOK: Duration = Duration::from_millis(100);
@@ -101,18 +101,6 @@ fn manner(status: ExitStatus) -> String {
     match text.split_once("(SIG") {
         Some((_, signal)) => format!("SIG{}", signal.split(')').next().unwrap_or_default()),
         None => text,
-    }
-}
-
-async fn asked_to_stop() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
     }
 }
 

@@ -11,7 +11,7 @@ use e2e::role::Role;
 use e2e::scripted::{Piece, Scripted};
 use e2e::wait::until;
 use prost_reflect::DescriptorPool;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tonic::Code;
@@ -112,14 +112,28 @@ fn most_memory(bed: &Bed) -> u64 {
     bed.part(Role::Gateway).most_memory().unwrap()
 }
 
-#[tokio::test]
-async fn a_client_that_does_not_read_stops_the_service_and_costs_no_memory() {
+/// A gateway before a service that sends more than anybody reads, and what it took before.
+struct Flooded {
+    gateway: Bed,
+    change: Value,
+    taken: Arc<AtomicUsize>,
+    before: u64,
+    service: Scripted,
+}
+
+async fn flooded() -> Flooded {
     let output = method(&shop_descriptors(), WATCH_PRODUCTS).unwrap().output();
     let change = json!({"sequence": "7", "product": {"description": "x".repeat(MEGABYTE)}});
     let (service, taken) = flood(encode(output, &change).unwrap()).await;
     let gateway = before_product(setup(), service.address()).await;
     let _ = gateway.shop().get("/api/nothing").await.expect_status(404);
     let before = most_memory(&gateway);
+    Flooded { gateway, change, taken, before, service }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_stops_the_service_and_costs_no_memory() {
+    let Flooded { gateway, change, taken, before, service: _service } = flooded().await;
 
     let mut stream = open(&gateway.shop(), WATCH, LINES).await;
     stream.until("{").await;
@@ -139,12 +153,7 @@ async fn a_client_that_does_not_read_stops_the_service_and_costs_no_memory() {
 
 #[tokio::test]
 async fn a_grpc_client_that_does_not_read_costs_no_more() {
-    let output = method(&shop_descriptors(), WATCH_PRODUCTS).unwrap().output();
-    let change = json!({"sequence": "7", "product": {"description": "x".repeat(MEGABYTE)}});
-    let (service, taken) = flood(encode(output, &change).unwrap()).await;
-    let gateway = before_product(setup(), service.address()).await;
-    let _ = gateway.shop().get("/api/nothing").await.expect_status(404);
-    let before = most_memory(&gateway);
+    let Flooded { gateway, change, taken, before, service: _service } = flooded().await;
     let mut stream = over_grpc(&gateway).await;
     assert_eq!(stream.next().await.unwrap(), Some(change));
     let sent = standstill(&taken).await;

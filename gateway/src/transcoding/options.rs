@@ -7,7 +7,7 @@ use super::config::Layer;
 use crate::message::{FieldPath, JsonIn, JsonOut, Kind, RpcType, Shape, TextPath};
 use crate::setting::{Period, Problem, Spanned};
 
-/// Proxies close what is silent for a minute; most of them wait longer than for four heartbeats.
+/// Many proxies close what is silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// What holds for one route, whichever layer of the configuration said it.
@@ -44,29 +44,25 @@ impl Options {
         problems: &mut Vec<Problem>,
     ) -> Self {
         let name = rpc.name();
+        let path = |key: &str| format!("transcoding.{key} ({name})");
+        let layer = config.layers(&name, upstream);
         if !rpc.server_streaming() {
             for (key, value) in config.of_stream(&name) {
-                let message = format!("{name} answers with one message: this is for streams");
-                problems.push(Problem::at(value, path(&name, key), message));
+                let message = "it answers with one message, and this is for streams";
+                problems.push(Problem::at(value, path(key), message));
             }
-            return Self::of(config.layers(&name, upstream));
+            return Self::of(layer);
         }
-        let layer = config.layers(&name, upstream);
-        let mut checked = |key: &str, value: &Option<Spanned<String>>, mistake: Option<String>| {
-            if let (Some(value), Some(mistake)) = (value, mistake) {
-                problems.push(Problem::at(value, path(&name, key), mistake));
-            }
+        let mut noted = |key, written: &Spanned<String>, mistake: String| {
+            problems.push(Problem::at(written, path(key), mistake));
         };
-        let event = layer.event_id.as_ref().map(|field| event_id(rpc, &field.value)).transpose();
-        checked("event_id", &layer.event_id, event.as_ref().err().cloned());
-        let last = layer.last_event_id.as_ref().map(|field| last_event_id(rpc, &field.value));
-        let last = last.transpose();
-        checked("last_event_id", &layer.last_event_id, last.as_ref().err().cloned());
-        Self {
-            event_id: event.unwrap_or_default(),
-            last_event_id: last.unwrap_or_default(),
-            ..Self::of(layer)
-        }
+        let event_id = layer.event_id.as_ref().and_then(|written| {
+            event_id(rpc, &written.value).map_err(|m| noted("event_id", written, m)).ok()
+        });
+        let last_event_id = layer.last_event_id.as_ref().and_then(|written| {
+            last_event_id(rpc, &written.value).map_err(|m| noted("last_event_id", written, m)).ok()
+        });
+        Self { event_id, last_event_id, ..Self::of(layer) }
     }
 
     fn of(layer: Layer) -> Self {
@@ -86,10 +82,6 @@ impl Options {
             heartbeat: layer.heartbeat.map_or(HEARTBEAT, Period::duration),
         }
     }
-}
-
-fn path(rpc: &str, key: &str) -> String {
-    format!("transcoding.rpcs.{rpc}.{key}")
 }
 
 fn event_id(rpc: &RpcType, name: &str) -> Result<FieldPath, String> {

@@ -183,7 +183,7 @@ async fn access_lines_and_the_schema() {
                      (public, authenticated, role:<name>), or `internal` to hide it";
     check("    kitchen.v1.Cellar/GetWine: public\n", "    {}\n", &[forgotten]).await;
     check("Cellar/GetWine: public", "Cellar/GetWines: public", &[
-        "8:33: authorization.access.kitchen.v1.Cellar/GetWines: the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine?",
+        "8:33: authorization.access.kitchen.v1.Cellar/GetWines: the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine, kitchen.v1.Cellar/WatchWines?",
         forgotten,
     ])
     .await;
@@ -281,7 +281,7 @@ async fn rooms() {
         ),
         (
             "transcoding: { rpcs: { kitchen.v1.Cellar/GetWines: {} } }",
-            "6:52: transcoding.rpcs.kitchen.v1.Cellar/GetWines: the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine?",
+            "6:52: transcoding.rpcs.kitchen.v1.Cellar/GetWines: the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine, kitchen.v1.Cellar/WatchWines?",
         ),
         (
             "transcoding: { rpcs: { kitchen.v1.Cellar/GetWine: { emit_default: true } } }",

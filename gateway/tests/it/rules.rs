@@ -46,7 +46,7 @@ async fn a_rule_that_is_none_is_refused_where_it_stands() {
         ),
         (
             "{ selector: kitchen.v1.Cellar.GetWines, get: /a }".to_owned(),
-            "10:19: transcoding.rules[0] (kitchen.v1.Cellar.GetWines): the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine?"
+            "10:19: transcoding.rules[0] (kitchen.v1.Cellar.GetWines): the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine, kitchen.v1.Cellar/WatchWines?"
                 .to_owned(),
         ),
         (

@@ -20,11 +20,11 @@ pub(super) use self::stream::LAST_EVENT_ID;
 use super::{HttpRule, Options};
 use crate::message::{Field, FieldPath, MessageType, RpcType, Shape, TextPath};
 
-/// A path variable or a query parameter that can't be bound to its field.
+/// A path variable, a query parameter or a header that can't be bound to its field.
 #[derive(Debug, Error)]
 #[error("the {place} `{name}`: {problem}")]
 pub(crate) struct InvalidField {
-    /// Where it stands: `path variable` or `query parameter`.
+    /// Where it stands: `path variable`, `query parameter` or `header`.
     pub(crate) place: &'static str,
     /// The field as the client or the template spells it.
     pub(crate) name: String,
@@ -93,6 +93,12 @@ impl RestBinding {
                 Ok(path) => bound.push(path.ignoring_case(options.json_in.ignore_case)),
                 Err(error) => mistakes.push(format!("the variable {error}")),
             }
+        }
+        if let Some(last) = &options.last_event_id
+            && bound.iter().any(|variable| variable.path().fields() == last.path().fields())
+        {
+            let field = last.path();
+            mistakes.push(format!("last_event_id can't be `{field}`, which is in the path"));
         }
         let body = match rule.body.as_str() {
             "" => Some(RequestBody::Nothing),

@@ -9,7 +9,10 @@ use prost::Message as _;
 use crate::message::{FieldPath, JsonOut, MessageType, Value, WireError};
 
 /// The type of bytes that nothing is known about (RFC 2046, section 4.5.1).
-pub(super) const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+pub(super) const OCTETS: &str = "application/octet-stream";
+
+/// The longest type that is passed on, in bytes: clients have no room for more than some kilobytes of headers.
+const LONGEST: usize = 1024;
 
 /// `google.api.HttpBody` (google/api/httpbody.proto), of which the extensions are of no use to a client.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -71,8 +74,8 @@ impl HttpBody {
     pub(super) fn content_type(&self) -> HeaderValue {
         HeaderValue::from_str(&self.content_type)
             .ok()
-            .filter(|value| !value.is_empty())
-            .unwrap_or(OCTETS)
+            .filter(|value| (1..=LONGEST).contains(&value.len()))
+            .unwrap_or(HeaderValue::from_static(OCTETS))
     }
 }
 

@@ -4,10 +4,8 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
+use super::output::OCTETS;
 use crate::transcoding::Error;
-
-/// What bytes are of which nobody says more (RFC 9110, section 8.3).
-const UNKNOWN: &str = "application/octet-stream";
 
 /// The one content type of the body, if there is one.
 pub(super) fn content_type(headers: &HeaderMap) -> Result<Option<&str>, Error> {
@@ -30,7 +28,7 @@ pub(super) fn push(
     if content_type.is_none() && body.is_empty() {
         return Ok(());
     }
-    let content_type = content_type.unwrap_or(UNKNOWN).as_bytes();
+    let content_type = content_type.unwrap_or(OCTETS).as_bytes();
     let parts = [(1, content_type), (2, body)];
     if let Some(field) = field {
         let length = |(tag, bytes): &(u32, &[u8])| {

@@ -109,7 +109,8 @@ impl RestBinding {
         }
         let output = self.answer.output().clone();
         let Some(first) = messages.next().await.transpose()? else {
-            return Ok(answer(full(Bytes::new()), OCTETS, headers));
+            let nothing = full(Bytes::new());
+            return Ok(answer(nothing, HeaderValue::from_static(OCTETS), headers));
         };
         let content_type = output.raw(&first)?.content_type();
         let messages = stream::iter([Ok(first)]).chain(messages).boxed();

@@ -5,6 +5,7 @@ mod ends;
 mod events;
 mod flow;
 mod framings;
+mod mistakes;
 mod raw;
 mod stuck;
 

@@ -3,18 +3,16 @@ use tonic::Code;
 
 use crate::stand::{Answer, Feed, Gate, Upstream, encode};
 
+/// A field of bytes, by the byte of its tag.
+fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut field = vec![tag];
+    prost::encoding::encode_varint(bytes.len() as u64, &mut field);
+    field.extend_from_slice(bytes);
+    field
+}
+
 fn piece(content_type: &str, data: &[u8]) -> Vec<u8> {
-    let mut piece = vec![0x0a, u8::try_from(content_type.len()).unwrap()];
-    piece.extend_from_slice(content_type.as_bytes());
-    piece.push(0x12);
-    let mut length = data.len();
-    while length > 127 {
-        piece.push(u8::try_from(length & 127).unwrap() | 128);
-        length >>= 7;
-    }
-    piece.push(u8::try_from(length).unwrap());
-    piece.extend_from_slice(data);
-    piece
+    [field(0x0a, content_type.as_bytes()), field(0x12, data)].concat()
 }
 
 async fn kitchen(pieces: Vec<Vec<u8>>) -> Upstream {
@@ -45,6 +43,18 @@ async fn raw_bytes_stand_one_after_the_other_under_their_first_type() {
         (reply.text().as_str(), reply.header("content-type")),
         ("", "application/octet-stream")
     );
+}
+
+#[tokio::test]
+async fn a_type_that_no_client_has_room_for_is_none() {
+    for (length, passes) in [(1024, true), (1025, false)] {
+        let long = "x".repeat(length);
+        let kitchen = kitchen(vec![piece(&long, b"")]).await;
+        let gate = Gate::before(&kitchen).await;
+        let reply = gate.get("/v1/dishes/soup/photo").await.is(200);
+        let expected = if passes { long.as_str() } else { "application/octet-stream" };
+        assert_eq!(reply.header("content-type"), expected);
+    }
 }
 
 #[tokio::test]
