@@ -1,13 +1,15 @@
-//! Checks that every layer of options belongs to something that exists.
+//! Checks that every layer of options belongs to something that exists and can be called.
 
 use std::sync::Arc;
 
 use super::exposure;
+use crate::authorization::Access;
 use crate::config::Config;
 use crate::message::{Schema, nearest};
 use crate::setting::Problem;
 
-/// Notes the layers of `transcoding` that name no upstream or no RPC: they would do nothing, and look as if they did.
+/// Notes the layers of `transcoding` that name no upstream or no RPC, or one that nobody can call: they would do nothing,
+/// and look as if they did.
 pub(super) fn check(config: &Config, schema: Option<&Arc<Schema>>, problems: &mut Vec<Problem>) {
     if !config.unread("upstreams") {
         for (name, layer) in &config.transcoding.upstreams {
@@ -25,9 +27,16 @@ pub(super) fn check(config: &Config, schema: Option<&Arc<Schema>>, problems: &mu
     }
     let Some(schema) = schema else { return };
     for (rpc, layer) in &config.transcoding.rpcs {
-        if schema.method(rpc).is_none() {
-            let message = exposure::unknown(rpc, schema);
-            problems.push(Problem::at(layer, format!("transcoding.rpcs.{rpc}"), message));
-        }
+        let access = config.authorization.access.get(rpc).map(|line| Access::parse(&line.value));
+        let message = if schema.method(rpc).is_none() {
+            exposure::unknown(rpc, schema)
+        } else if matches!(access, None | Some(Ok(Access::Internal)))
+            && !config.unread("authorization")
+        {
+            "nobody can call this RPC, so its options do nothing: give it an access line, or leave them out".to_owned()
+        } else {
+            continue;
+        };
+        problems.push(Problem::at(layer, format!("transcoding.rpcs.{rpc}"), message));
     }
 }

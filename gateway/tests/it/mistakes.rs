@@ -284,6 +284,10 @@ async fn rooms() {
             "6:52: transcoding.rpcs.kitchen.v1.Cellar/GetWines: the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine, kitchen.v1.Cellar/WatchWines?",
         ),
         (
+            "transcoding: { rpcs: { kitchen.v1.Cellar/WatchWines: { event_id: id } } }",
+            "6:54: transcoding.rpcs.kitchen.v1.Cellar/WatchWines: nobody can call this RPC, so its options do nothing: give it an access line, or leave them out",
+        ),
+        (
             "transcoding: { rpcs: { kitchen.v1.Cellar/GetWine: { emit_default: true } } }",
             "6:53: transcoding: unknown field `emit_default`, expected one of emit_defaults, enum_numbers, ignore_unknown_fields, ignore_query_parameters, case_insensitive_enums, decode_slashes, event_id, last_event_id, heartbeat",
         ),

@@ -21,7 +21,7 @@ impl Reader<'_, '_, '_> {
         }
         std::str::from_utf8(&text)
             .ok()
-            .filter(|digits| is_number(digits.as_bytes()))
+            .filter(|digits| first != b'"' || is_number(digits.as_bytes()))
             .and_then(|digits| digits.parse::<F>().ok())
             .filter(Float::is_finite)
             .ok_or_else(|| {

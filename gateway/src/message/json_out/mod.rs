@@ -117,13 +117,11 @@ impl<'s> Writer<'s, '_> {
         base: usize,
         scratch: &mut Vec<Occurrence<'a>>,
     ) -> Outcome {
-        let end = scratch.len();
         let mut at = base;
         let mut next_field = 0;
-        while at < end {
-            let index = scratch[at].field;
+        while let Some(&Occurrence { field: index, .. }) = scratch.get(at) {
             let mut next = at + 1;
-            while next < end && scratch[next].field == index {
+            while scratch.get(next).is_some_and(|occurrence| occurrence.field == index) {
                 next += 1;
             }
             let field = &table.fields[usize::from(index)];

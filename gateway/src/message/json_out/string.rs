@@ -47,15 +47,23 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 fn plain(bytes: &[u8]) -> Plain {
     let mut special = 0;
     let mut high = 0;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for word in words {
-        let word = u64::from_le_bytes(*word);
+    let mut look = |word: [u8; 8]| {
+        let word = u64::from_le_bytes(word);
         special |= escapes_in(word);
         high |= word;
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        look(*word);
     }
-    for byte in rest {
-        special |= u64::from(needs_escape(*byte)) << 7;
-        high |= u64::from(*byte);
+    // The last word overlaps the one before it: that is cheaper than single bytes.
+    if let Some(last) = bytes.last_chunk::<8>() {
+        look(*last);
+    } else {
+        for byte in rest {
+            special |= u64::from(needs_escape(*byte)) << 7;
+            high |= u64::from(*byte);
+        }
     }
     if high & HIGHS != 0 {
         Plain::Unknown
