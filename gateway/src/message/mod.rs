@@ -7,6 +7,7 @@
 
 mod base64;
 mod calendar;
+mod escape;
 mod field_mask;
 mod json_in;
 mod json_out;
@@ -15,6 +16,7 @@ mod kitchen_sink;
 mod map;
 mod nearest;
 mod path;
+mod place;
 mod schema;
 mod value;
 mod wire;
@@ -25,7 +27,8 @@ mod tests;
 pub use self::json_in::{JsonError, JsonIn};
 pub use self::json_out::JsonOut;
 pub(crate) use self::nearest::nearest;
-pub use self::path::{FieldPath, FieldPlace, Names, PathError, TextError, TextPath};
+pub use self::path::{FieldPath, PathError, TextError, TextPath};
+pub use self::place::{FieldPlace, Names};
 pub use self::schema::{
     EnumId, Field, Idempotency, Kind, MessageId, MessageType, RpcType, Schema, SchemaError, Shape,
 };

@@ -24,8 +24,8 @@ pub(super) use self::number::{Integer, NotAnInteger, integer, is_number};
 pub(super) use self::scalar::{integer_range, push_integer};
 use self::scanner::{Quoted, Scanner};
 pub(super) use self::well_known::{push_field_mask, push_moment};
-use super::path::Names;
-use super::schema::{FieldTable, Kind, MessageId, Schema, Shape, Special};
+use super::place::Names;
+use super::schema::{Field, FieldTable, Kind, MessageId, MessageType, Schema, Shape, Special};
 use super::wire::{MAX_DEPTH, close, open};
 
 /// How JSON is read.
@@ -44,37 +44,43 @@ enum Written {
     Ignored,
 }
 
-pub(super) fn message(
-    schema: &Schema,
-    id: MessageId,
-    json: &[u8],
-    options: JsonIn,
-    out: &mut Vec<u8>,
-) -> Parsed<Names> {
-    out.reserve(json.len());
-    let mut reader = Reader::new(schema, json, options, out);
-    let read = reader.message(id).and_then(|()| reader.text.finish());
-    read.map(|()| reader.names).map_err(|error| error.located(json))
+impl MessageType {
+    /// Appends to `out` the wire bytes of the message that `json` spells (proto3 JSON mapping).
+    /// After an error `out` holds a part of it. Says which names the text uses.
+    pub fn json_to_wire(
+        &self,
+        json: &[u8],
+        options: &JsonIn,
+        out: &mut Vec<u8>,
+    ) -> Result<Names, JsonError> {
+        out.reserve(json.len());
+        let mut reader = Reader::new(self.schema(), json, *options, out);
+        let read = reader.message(self.id()).and_then(|()| reader.text.finish());
+        read.map(|()| reader.names).map_err(|error| error.located(json))
+    }
 }
 
-/// The text is the value of one field, to which the places of errors are relative.
-pub(super) fn field(
-    schema: &Schema,
-    field: &FieldTable,
-    json: &[u8],
-    options: JsonIn,
-    out: &mut Vec<u8>,
-) -> Parsed<Names> {
-    let mut reader = Reader::new(schema, json, options, out);
-    let read = if reader.null_is_absence(field) { Ok(()) } else { reader.field(field) };
-    let read = read.map_err(|error| {
-        // Where it is no place within the field, the field itself is to be named.
-        let whole = field.redacted || error.path().is_empty();
-        if whole { error.in_field(&field.json_name, field.redacted) } else { error }
-    });
-    read.and_then(|()| reader.text.finish())
-        .map(|()| reader.names)
-        .map_err(|error| error.located(json))
+impl Field {
+    /// Appends to `out` the wire bytes of this field alone, tag included, from the JSON of its value
+    /// (`body: "field"`). Places in errors are relative to that value. Says which names the text uses.
+    pub fn json_to_wire(
+        &self,
+        json: &[u8],
+        options: &JsonIn,
+        out: &mut Vec<u8>,
+    ) -> Result<Names, JsonError> {
+        let field = self.table();
+        let mut reader = Reader::new(self.parent().schema(), json, *options, out);
+        let read = if reader.null_is_absence(field) { Ok(()) } else { reader.field(field) };
+        let read = read.map_err(|error| {
+            // Where it is no place within the field, the field itself is to be named.
+            let whole = field.redacted || error.path().is_empty();
+            if whole { error.in_field(&field.json_name, field.redacted) } else { error }
+        });
+        read.and_then(|()| reader.text.finish())
+            .map(|()| reader.names)
+            .map_err(|error| error.located(json))
+    }
 }
 
 struct Reader<'s, 't, 'o> {

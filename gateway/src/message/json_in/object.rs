@@ -3,7 +3,7 @@
 use super::error::{JsonError, Parsed};
 use super::{Quoted, Reader};
 use crate::message::nearest::nearest;
-use crate::message::path::Names;
+use crate::message::place::Names;
 use crate::message::schema::{FieldTable, MessageTable};
 
 impl<'s> Reader<'s, '_, '_> {

@@ -12,10 +12,11 @@ mod well_known;
 use std::ops::Range;
 
 use self::scalar::push_map_key;
-pub(crate) use self::string::push_json_string;
-use super::schema::{FieldTable, Kind, MessageId, MessageTable, Schema, Shape, Special};
+use super::schema::{
+    Field, FieldTable, Kind, MessageId, MessageTable, MessageType, Schema, Shape, Special,
+};
 use super::wire::{
-    Fault, MAX_DEPTH, Occurrence, Outcome, Raw, elements, joined, read_field, read_level,
+    Fault, MAX_DEPTH, Occurrence, Outcome, Raw, WireError, elements, joined, read_field, read_level,
 };
 
 /// How messages are written.
@@ -28,37 +29,42 @@ pub struct JsonOut {
     pub enum_numbers: bool,
 }
 
-pub(super) fn message(
-    schema: &Schema,
-    id: MessageId,
-    wire: &[u8],
-    options: JsonOut,
-    out: &mut Vec<u8>,
-) -> Outcome {
-    out.reserve(wire.len() * 2);
-    Writer { schema, options, out, depth: 0 }.message(id, wire, &mut Vec::with_capacity(64))
+impl MessageType {
+    /// Appends to `out` the JSON form of the message that `wire` encodes (proto3 JSON mapping).
+    /// After an error `out` holds a part of it.
+    pub fn wire_to_json(
+        &self,
+        wire: &[u8],
+        options: &JsonOut,
+        out: &mut Vec<u8>,
+    ) -> Result<(), WireError> {
+        out.reserve(wire.len() * 2);
+        let mut writer = Writer { schema: self.schema(), options: *options, out, depth: 0 };
+        writer.message(self.id(), wire, &mut Vec::with_capacity(64))
+    }
 }
 
-/// The value of one field of the message, as it would stand after its key.
-pub(super) fn field(
-    schema: &Schema,
-    id: MessageId,
-    index: u16,
-    wire: &[u8],
-    options: JsonOut,
-    out: &mut Vec<u8>,
-) -> Outcome {
-    let table = schema.message_table(id);
-    let field = &table.fields[usize::from(index)];
-    let mut found = read_field(schema, table, index, wire)?;
-    let mut writer = Writer { schema, options, out, depth: 0 };
-    if found.is_empty() {
-        writer.absent(field)
-    } else {
-        let all = 0..found.len();
-        writer.field_value(field, all, &mut found)
+impl Field {
+    /// Appends to `out` the JSON of this field's value (`response_body: "field"`), `wire` being the
+    /// whole message. An absent field is written as its default: `0`, `""`, `[]`, `{}`; `null` where
+    /// the type has no other JSON for nothing (wrappers, `Timestamp` and their like).
+    pub fn wire_to_json(
+        &self,
+        wire: &[u8],
+        options: &JsonOut,
+        out: &mut Vec<u8>,
+    ) -> Result<(), WireError> {
+        let (schema, field) = (self.parent().schema(), self.table());
+        let mut found = read_field(schema, self.parent().table(), self.index(), wire)?;
+        let mut writer = Writer { schema, options: *options, out, depth: 0 };
+        if found.is_empty() {
+            writer.absent(field)
+        } else {
+            let all = 0..found.len();
+            writer.field_value(field, all, &mut found)
+        }
+        .map_err(|error| error.in_field(&field.json_name))
     }
-    .map_err(|error| error.in_field(&field.json_name))
 }
 
 struct Writer<'s, 'o> {

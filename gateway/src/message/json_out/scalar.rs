@@ -1,6 +1,7 @@
 use super::Writer;
 use super::string::push_wire_string;
 use crate::message::base64::push_base64;
+use crate::message::escape::push_json_string;
 use crate::message::map::MapKey;
 use crate::message::schema::{EnumId, FieldTable, Kind, Special};
 use crate::message::value::Value;
@@ -84,7 +85,7 @@ impl<'s> Writer<'s, '_> {
                 push_f32(self.out, narrow(*value));
             }
             Some(Value::F64(value)) => push_f64(self.out, *value),
-            Some(Value::Str(value)) => super::push_json_string(self.out, value),
+            Some(Value::Str(value)) => push_json_string(self.out, value),
             Some(Value::Bytes(value)) => push_base64(self.out, value),
             Some(Value::Enum(number)) => match field.kind {
                 Kind::Enum(id) => self.enum_value(id, *number),
@@ -124,7 +125,7 @@ impl<'s> Writer<'s, '_> {
 
 pub(super) fn push_map_key(out: &mut Vec<u8>, key: &MapKey<'_>) {
     if let MapKey::Str(text) = key {
-        super::push_json_string(out, text);
+        push_json_string(out, text);
         return;
     }
     out.push(b'"');

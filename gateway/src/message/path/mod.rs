@@ -5,7 +5,6 @@
 //! query parameter to wire bytes.
 
 mod oneof;
-mod place;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -13,9 +12,9 @@ mod text;
 
 use std::fmt;
 
-pub use self::place::{FieldPlace, Names};
 pub use self::text::{TextError, TextPath};
 use super::nearest::nearest;
+use super::place::Names;
 use super::schema::{Field, Kind, MessageType, Shape};
 use super::wire::MAX_DEPTH;
 

@@ -9,7 +9,7 @@ use super::SchemaError;
 use super::table::{
     EnumId, EnumTable, FieldTable, Kind, MessageId, MessageTable, Shape, Special, Tag,
 };
-use crate::message::json_out::push_json_string;
+use crate::message::escape::push_json_string;
 use crate::message::value::Value;
 use crate::message::wire::{Cursor, WireType};
 

@@ -4,10 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{EnumTable, FieldTable, Kind, MessageId, MessageTable, Schema, Shape};
-use crate::message::json_in::{self, JsonError, JsonIn};
-use crate::message::json_out::{self, JsonOut};
-use crate::message::path::Names;
-use crate::message::wire::WireError;
 
 /// The type of a message. Cheap to clone.
 #[derive(Clone)]
@@ -44,26 +40,8 @@ impl MessageType {
             .map(|index| Field { message: self.clone(), index })
     }
 
-    /// Appends to `out` the wire bytes of the message that `json` spells (proto3 JSON mapping).
-    /// After an error `out` holds a part of it. Says which names the text uses.
-    pub fn json_to_wire(
-        &self,
-        json: &[u8],
-        options: &JsonIn,
-        out: &mut Vec<u8>,
-    ) -> Result<Names, JsonError> {
-        json_in::message(&self.schema, self.id, json, *options, out)
-    }
-
-    /// Appends to `out` the JSON form of the message that `wire` encodes (proto3 JSON mapping).
-    /// After an error `out` holds a part of it.
-    pub fn wire_to_json(
-        &self,
-        wire: &[u8],
-        options: &JsonOut,
-        out: &mut Vec<u8>,
-    ) -> Result<(), WireError> {
-        json_out::message(&self.schema, self.id, wire, *options, out)
+    pub(crate) fn id(&self) -> MessageId {
+        self.id
     }
 
     pub(crate) fn table(&self) -> &MessageTable {
@@ -155,29 +133,6 @@ impl Field {
     /// Whether its value is a secret (`debug_redact`).
     pub fn is_redacted(&self) -> bool {
         self.table().redacted
-    }
-
-    /// Appends to `out` the wire bytes of this field alone, tag included, from the JSON of its value
-    /// (`body: "field"`). Places in errors are relative to that value. Says which names the text uses.
-    pub fn json_to_wire(
-        &self,
-        json: &[u8],
-        options: &JsonIn,
-        out: &mut Vec<u8>,
-    ) -> Result<Names, JsonError> {
-        json_in::field(&self.message.schema, self.table(), json, *options, out)
-    }
-
-    /// Appends to `out` the JSON of this field's value (`response_body: "field"`), `wire` being the
-    /// whole message. An absent field is written as its default: `0`, `""`, `[]`, `{}`; `null` where
-    /// the type has no other JSON for nothing (wrappers, `Timestamp` and their like).
-    pub fn wire_to_json(
-        &self,
-        wire: &[u8],
-        options: &JsonOut,
-        out: &mut Vec<u8>,
-    ) -> Result<(), WireError> {
-        json_out::field(&self.message.schema, self.message.id, self.index, wire, *options, out)
     }
 
     pub(crate) fn table(&self) -> &FieldTable {

@@ -1,6 +1,6 @@
 //! A place in a message as services name it, in `google.rpc.BadRequest` above all: `items[0].product_id`.
 
-use super::super::schema::{Field, MessageType};
+use super::schema::{Field, MessageType};
 
 /// Which of its two names a client gives a field.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
