@@ -9,6 +9,7 @@
 mod method;
 mod parse;
 mod percent;
+mod route;
 mod table;
 mod template;
 mod trie;
@@ -18,7 +19,8 @@ mod tests;
 
 pub(crate) use method::{Allow, InvalidKind, METHODS, MethodPattern};
 pub(crate) use percent::Undecodable;
-pub(crate) use table::{Found, Route, RouteTable};
+pub(crate) use route::Route;
+pub(crate) use table::{Found, RouteTable};
 pub(crate) use template::{Template, Variable};
 
 /// Why a request has no route.

@@ -7,19 +7,8 @@ use http::Method;
 
 use super::Error;
 use super::method::{Allow, MethodPattern};
-use super::template::Template;
+use super::route::Route;
 use super::trie::{Leaf, Node, Search};
-
-/// A public rule: requests of this method and path lead there.
-#[derive(Clone, Debug)]
-pub(crate) struct Route<T> {
-    /// The methods it takes.
-    pub(crate) method: MethodPattern,
-    /// The paths it takes.
-    pub(crate) template: Template,
-    /// What it leads to.
-    pub(crate) target: T,
-}
 
 /// All routes, indexed by their segments.
 ///

@@ -5,7 +5,6 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::parse::{self, TemplateError};
 use super::percent::{self, Slash};
 use super::{Error, Undecodable};
 
@@ -58,13 +57,6 @@ impl Variable {
 }
 
 impl Template {
-    /// Reads a template by the grammar of `google.api.http`.
-    ///
-    /// A colon in a literal is written `%3A`, because a bare one begins the verb.
-    pub(crate) fn parse(text: &str) -> Result<Self, TemplateError> {
-        parse::parse(text)
-    }
-
     pub(super) fn new(
         segments: Vec<Segment>,
         variables: Vec<Variable>,

@@ -7,7 +7,7 @@ use http::Method;
 
 use super::method::MethodPattern;
 use super::percent::{self, Slash};
-use super::table::Route;
+use super::route::Route;
 use super::template::Segment;
 
 /// What the templates have in common up to here, and how they go on.

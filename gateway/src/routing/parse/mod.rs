@@ -21,13 +21,18 @@ use super::template::{Segment, Template, Variable};
 /// More segments than any API has; the search of a path goes no deeper.
 const MAX_SEGMENTS: usize = 64;
 
-pub(super) fn parse(text: &str) -> Result<Template, TemplateError> {
-    let mut parser = Parser { text, rest: text, segments: Vec::new(), variables: Vec::new() };
-    match parser.template() {
-        Ok(verb) => Ok(Template::new(parser.segments, parser.variables, verb)),
-        Err((at, fault)) => {
-            let position = text.get(..at).unwrap_or(text).chars().count() + 1;
-            Err(TemplateError { template: text.to_owned(), position, fault })
+impl Template {
+    /// Reads a template by the grammar of `google.api.http`.
+    ///
+    /// A colon in a literal is written `%3A`, because a bare one begins the verb.
+    pub(crate) fn parse(text: &str) -> Result<Self, TemplateError> {
+        let mut parser = Parser { text, rest: text, segments: Vec::new(), variables: Vec::new() };
+        match parser.template() {
+            Ok(verb) => Ok(Self::new(parser.segments, parser.variables, verb)),
+            Err((at, fault)) => {
+                let position = text.get(..at).unwrap_or(text).chars().count() + 1;
+                Err(TemplateError { template: text.to_owned(), position, fault })
+            }
         }
     }
 }

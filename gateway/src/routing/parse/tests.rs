@@ -4,7 +4,7 @@ use super::*;
 /// What a template prints as, with its variables: `field` or `field+` when it may hold several segments.
 #[track_caller]
 fn check(text: &str, printed: &str, variables: &[&str]) {
-    let template = parse(text).expect(text);
+    let template = Template::parse(text).expect(text);
     assert_eq!(template.to_string(), printed, "{text}");
     let found: Vec<String> = template
         .variables()
@@ -18,7 +18,7 @@ fn check(text: &str, printed: &str, variables: &[&str]) {
         })
         .collect();
     assert_eq!(found, variables, "{text}");
-    assert_eq!(parse(printed), Ok(template), "{text}");
+    assert_eq!(Template::parse(printed), Ok(template), "{text}");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn prints_literals_as_a_path_must_encode_them() {
 #[track_caller]
 fn refuse(text: &str, position: usize, fault: Fault) {
     assert_eq!(
-        parse(text),
+        Template::parse(text),
         Err(TemplateError { template: text.into(), position, fault }),
         "{text}"
     );
@@ -119,12 +119,12 @@ fn says_where_and_what_is_wrong() {
         refuse(&format!("/x/{literal}/y"), 4, Fault::NeverMatches);
     }
     refuse(&"/a".repeat(65), 130, Fault::TooLong);
-    assert!(parse(&"/a".repeat(64)).is_ok());
+    assert!(Template::parse(&"/a".repeat(64)).is_ok());
 }
 
 #[test]
 fn writes_a_mistake_in_one_line() {
-    let message = parse("/a//b").unwrap_err().to_string();
+    let message = Template::parse("/a//b").unwrap_err().to_string();
     assert_eq!(
         message,
         "character 4 of `/a//b`: a segment is empty; write a literal, `*`, `**` or a variable"
