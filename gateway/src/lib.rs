@@ -14,6 +14,8 @@ mod admin;
 // The three lives: of a client request, of an RPC, of an upstream call.
 mod pipeline;
 
+mod target;
+
 mod call;
 
 mod upstream;

@@ -2,54 +2,31 @@
 //!
 //! Each step takes exactly what it decides on and returns what the next one needs: the order is in the types.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticator;
-use crate::authorization::Access;
 use crate::call::Rpcs;
-use crate::context::{Body, Call, Journey, RpcId, Step};
+use crate::context::{Body, Call, Journey, Step};
 use crate::error::{self, GatewayError};
 use crate::resilience::{self, Limits};
-use crate::routing::{Allow, Found, RouteTable};
-use crate::transcoding::{self, Binding, Dialect, Framing, Settings};
-
-/// What a route leads to.
-#[derive(Debug)]
-pub(crate) struct Target {
-    /// The RPC.
-    pub(crate) rpc: RpcId,
-    /// Who may call it.
-    pub(crate) access: Access,
-    /// How its messages are read and rendered.
-    pub(crate) binding: Binding,
-}
+use crate::target::{Destination, Targets};
+use crate::transcoding::{self, Dialect, Framing, Settings};
 
 /// Everything that handles requests; never changed, only replaced as a whole.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
-    /// REST routes.
-    pub(crate) routes: RouteTable<Target>,
-    /// Native gRPC: every exposed RPC by its path `/package.Service/Method`.
-    pub(crate) methods: HashMap<String, Target>,
+    /// Where requests go.
+    pub(crate) targets: Targets,
     pub(crate) authenticator: Authenticator,
     pub(crate) rpcs: Rpcs,
     /// How long anyone waits.
     pub(crate) limits: Limits,
     /// What all translations share.
     pub(crate) transcoding: Arc<Settings>,
-}
-
-/// Where a request goes: nowhere, if it asks what a path takes; or to a target, by its route's name and variables.
-enum Destination<'a> {
-    Options(Allow),
-    Target(&'a Target, Arc<str>, Vec<Cow<'a, str>>),
 }
 
 impl Pipeline {
@@ -90,10 +67,11 @@ impl Pipeline {
     ) -> Result<Response<Body>, GatewayError> {
         let (parts, body) = request.into_parts();
         dialect.check(&parts.headers)?;
-        let (target, name, values) = match self.find(dialect, &parts)? {
-            Destination::Options(allow) => return Ok(transcoding::allow(allow.header())),
-            Destination::Target(target, name, values) => (target, name, values),
-        };
+        let (target, name, values) =
+            match self.targets.find(dialect, &parts.method, parts.uri.path())? {
+                Destination::Options(allow) => return Ok(transcoding::allow(allow.header())),
+                Destination::Target(target, name, values) => (target, name, values),
+            };
         journey.route = Some(name);
         journey.mark(Step::Route);
 
@@ -127,24 +105,5 @@ impl Pipeline {
         let answer = resilience::within(deadline, answer).await??;
         journey.mark(Step::Render);
         Ok(answer)
-    }
-
-    fn find<'a>(
-        &'a self,
-        dialect: Dialect,
-        parts: &'a Parts,
-    ) -> Result<Destination<'a>, GatewayError> {
-        let path = parts.uri.path();
-        if dialect == Dialect::Grpc {
-            let target = self.methods.get(path).filter(|_| parts.method == Method::POST);
-            let target = target.ok_or(GatewayError::UnknownRpc)?;
-            return Ok(Destination::Target(target, target.rpc.text(), Vec::new()));
-        }
-        Ok(match self.routes.find(&parts.method, path)? {
-            Found::Options { allow } => Destination::Options(allow),
-            Found::Route(found) => {
-                Destination::Target(&found.route.target, found.route.template.text(), found.values)
-            }
-        })
     }
 }

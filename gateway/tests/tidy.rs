@@ -14,7 +14,7 @@ const FLOORS: [(u8, &[&str]); 10] = [
     (2, &ROOMS),
     (3, &["upstream"]),
     (4, &["error", "config"]),
-    (5, &["call"]),
+    (5, &["call", "target"]),
     (6, &["pipeline"]),
     (7, &["compile"]),
     (8, &["server"]),

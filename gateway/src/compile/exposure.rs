@@ -12,16 +12,15 @@ use crate::call::Rpcs;
 use crate::config::Config;
 use crate::context::RpcId;
 use crate::message::{RpcType, Schema};
-use crate::pipeline::Target;
 use crate::routing::{InvalidKind, MethodPattern, Route, RouteTable, Template, Variable};
 use crate::setting::{Place, Problem, Spanned};
+use crate::target::{Target, Targets};
 use crate::transcoding::{Binding, HttpRule, Options, RestBinding, Rules, http_rules};
 use crate::upstream::Method;
 
 /// The routes and what stands behind them.
 pub(super) struct Exposure {
-    pub(super) routes: RouteTable<Target>,
-    pub(super) methods: HashMap<String, Target>,
+    pub(super) targets: Targets,
     pub(super) rpcs: Rpcs,
     pub(super) exposed: Vec<Exposed>,
 }
@@ -74,7 +73,7 @@ pub(super) fn compile(
     let Compiler { routes, places, methods, rpcs, exposed, .. } = compiler;
 
     match RouteTable::new(routes) {
-        Ok(routes) => Some(Exposure { routes, methods, rpcs, exposed }),
+        Ok(routes) => Some(Exposure { targets: Targets { routes, methods }, rpcs, exposed }),
         Err(conflicts) => {
             for conflict in conflicts {
                 let (first, second) = conflict.positions;

@@ -94,8 +94,7 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
     };
     let warmth = Warmth { peers: upstreams.peers(), key_sets };
     let pipeline = Pipeline {
-        routes: exposure.routes,
-        methods: exposure.methods,
+        targets: exposure.targets,
         authenticator,
         rpcs: exposure.rpcs,
         limits: config.resilience.limits(),
