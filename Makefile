@@ -40,7 +40,7 @@ tour: ## Play the lessons, against the shop that runs or one of their own (ARGS=
 
 .PHONY: test
 test: ## Run every test; installs what is missing after saying what
-	@.ci/need curl chromium chromedriver
+	@.ci/need curl chromium chromedriver redis-server
 ifneq ($(HAVE_NEXTEST),)
 	cargo nextest run --workspace --locked $(ARGS)
 	cargo test --workspace --locked --doc --quiet

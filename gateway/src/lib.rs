@@ -27,6 +27,8 @@ mod authentication;
 
 mod authorization;
 
+mod rate_limiting;
+
 mod load_balancing;
 mod resilience;
 

@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticator;
 use crate::call::Rpcs;
-use crate::context::{Body, Call, Journey, Step};
+use crate::context::{Body, Call, Counted, Journey, Step};
 use crate::error::{self, GatewayError};
+use crate::rate_limiting::Exceeded;
 use crate::resilience::{self, Limits};
 use crate::target::{Destination, Targets};
 use crate::transcoding::{self, Dialect, Framing, Settings};
@@ -38,10 +39,14 @@ impl Pipeline {
         journey: &mut Journey,
     ) -> Response<Body> {
         let dialect = Dialect::of(&request);
-        match self.run(dialect, request, draining, journey).await {
+        let mut answer = match self.run(dialect, request, draining, journey).await {
             Ok(answer) => answer,
             Err(error) => self.refuse(dialect, &error, journey),
+        };
+        if let Some(standing) = &journey.limits.tightest {
+            answer.headers_mut().extend(standing.headers());
         }
+        answer
     }
 
     /// Answers with a failure, and notes it in the journey.
@@ -75,11 +80,16 @@ impl Pipeline {
         journey.route = Some(name);
         journey.mark(Step::Route);
 
+        note(target.limits.before(journey.client), journey)?;
+        journey.mark(Step::LimitAddress);
         let deadline = resilience::deadline(self.limits, &parts.headers)?;
         let proof = self.authenticator.authenticate(&parts.headers);
         let principal = resilience::within(deadline, proof).await??;
         journey.principal = principal.clone();
         journey.mark(Step::Authenticate);
+        let counting = target.limits.after(&principal, journey.client);
+        note(resilience::within(deadline, counting).await?, journey)?;
+        journey.mark(Step::LimitPrincipal);
         let permit = target.access.admit(&principal)?;
         journey.mark(Step::Admit);
 
@@ -105,5 +115,20 @@ impl Pipeline {
         let answer = resilience::within(deadline, answer).await??;
         journey.mark(Step::Render);
         Ok(answer)
+    }
+}
+
+/// Writes down what limits have counted. The one that refuses is the one that the client has to hear of.
+fn note(counted: Result<Counted, Exceeded>, journey: &mut Journey) -> Result<(), Exceeded> {
+    match counted {
+        Ok(counted) => {
+            journey.limits.add(counted);
+            Ok(())
+        }
+        Err(exceeded) => {
+            journey.limits.tightest = None;
+            journey.limits.add(exceeded.counted());
+            Err(exceeded)
+        }
     }
 }

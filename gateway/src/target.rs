@@ -9,6 +9,7 @@ use http::Method;
 use crate::authorization::Access;
 use crate::context::RpcId;
 use crate::error::GatewayError;
+use crate::rate_limiting::Limits;
 use crate::routing::{Allow, Found, RouteTable};
 use crate::transcoding::{Binding, Dialect};
 
@@ -19,6 +20,8 @@ pub(crate) struct Target {
     pub(crate) rpc: RpcId,
     /// Who may call it.
     pub(crate) access: Access,
+    /// How often.
+    pub(crate) limits: Arc<Limits>,
     /// How its messages are read and rendered.
     pub(crate) binding: Binding,
 }

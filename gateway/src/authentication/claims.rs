@@ -74,7 +74,7 @@ impl Claims {
         if !names(required(self.aud.as_ref(), "aud")?, audience)? {
             return Err(Error::WrongAudience);
         }
-        Ok((Identity { id: self.subject()?, roles: self.roles()? }, validity))
+        Ok((Identity { id: self.subject()?, roles: self.roles()?, api_key: None }, validity))
     }
 
     fn validity(&self) -> Result<Validity, Error> {

@@ -84,7 +84,7 @@ mod tests {
 
     fn known(roles: &[&str]) -> Principal {
         let roles = roles.iter().map(|&role| role.to_owned()).collect();
-        Principal::Known(Arc::new(Identity { id: "123".to_owned(), roles }))
+        Principal::Known(Arc::new(Identity { id: "123".to_owned(), roles, api_key: None }))
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 
+use super::limits::RateLimiting;
 use super::upstreams::Upstreams;
 use crate::authorization::Access;
 use crate::call::Rpcs;
@@ -47,6 +48,7 @@ pub(super) fn compile(
     config: &Config,
     schema: Option<&Arc<Schema>>,
     upstreams: &Upstreams,
+    limits: &RateLimiting,
     problems: &mut Vec<Problem>,
 ) -> Option<Exposure> {
     let access = config.authorization.read(problems);
@@ -60,6 +62,7 @@ pub(super) fn compile(
         no_issuer: config.authentication.issuers.is_empty() && !config.unread("authentication"),
         upstreams_unread: config.unread("upstreams"),
         upstreams,
+        limits,
         problems,
         routes: Vec::new(),
         places: Vec::new(),
@@ -125,6 +128,7 @@ struct Compiler<'a> {
     no_issuer: bool,
     upstreams_unread: bool,
     upstreams: &'a Upstreams,
+    limits: &'a RateLimiting,
     problems: &'a mut Vec<Problem>,
     rules: &'a Rules,
     routes: Vec<Route<Target>>,
@@ -203,7 +207,7 @@ impl Compiler<'_> {
             }
         }
         self.list(format!("gRPC {path}"), id, line, "");
-        self.methods.insert(path, target(id, line, Binding::Untouched));
+        self.methods.insert(path, self.target(id, line, Binding::Untouched));
     }
 
     fn route(
@@ -219,7 +223,7 @@ impl Compiler<'_> {
             Ok((method, template, binding)) => {
                 let stream = if rpc.server_streaming() { " (a stream)" } else { "" };
                 self.list(format!("{method} {template}"), id, line, &format!("{stream}{note}"));
-                let target = target(id, line, Binding::Rest(Box::new(binding)));
+                let target = self.target(id, line, Binding::Rest(Box::new(binding)));
                 self.routes.push(Route { method, template, target });
                 self.places.push((id.clone(), (*place).clone()));
             }
@@ -230,6 +234,10 @@ impl Compiler<'_> {
                 }
             }
         }
+    }
+
+    fn target(&self, id: &RpcId, line: &Spanned<Access>, binding: Binding) -> Target {
+        Target { rpc: id.clone(), access: line.value.clone(), limits: self.limits.of(id), binding }
     }
 
     fn list(&mut self, route: String, id: &RpcId, line: &Spanned<Access>, note: &str) {
@@ -256,10 +264,6 @@ fn bind(
     let variables: Vec<&str> = template.variables().iter().map(Variable::field_path).collect();
     let binding = RestBinding::compile(rule, rpc, &variables, options.clone())?;
     Ok((method, template, binding))
-}
-
-fn target(id: &RpcId, line: &Spanned<Access>, binding: Binding) -> Target {
-    Target { rpc: id.clone(), access: line.value.clone(), binding }
 }
 
 /// Says that there is no such RPC, and what was probably meant: the RPCs of this name elsewhere, or else the others of

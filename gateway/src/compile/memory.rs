@@ -1,12 +1,15 @@
 //! What outlives a configuration: whatever learns.
 //!
-//! Connections, what is in flight at an endpoint, keys and verified tokens stay when the configuration is replaced,
+//! Connections, what is in flight at an endpoint, keys, verified tokens and what limits have counted stay when the configuration is replaced,
 //! as long as their own settings stay the same. Otherwise a reload would reconnect everything and forgive everyone.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use crate::authentication::{Algorithm, ClientError, KeySet, TokenCache, TrustedIssuer};
+use crate::context::Allowance;
+use crate::rate_limiting::{self, By, Location, Store};
 use crate::upstream::{InvalidAddress, Peer};
 
 /// How many verified tokens are remembered.
@@ -21,6 +24,8 @@ pub(crate) struct Memory {
     peers: HashMap<(String, String), Weak<Peer>>,
     key_sets: HashMap<(String, Algorithm), Weak<KeySet>>,
     tokens: Arc<TokenCache>,
+    limits: HashMap<(By, Arc<str>, u32, Duration), Weak<rate_limiting::Memory>>,
+    stores: HashMap<String, Weak<Store>>,
 }
 
 impl Default for Memory {
@@ -29,6 +34,8 @@ impl Default for Memory {
             peers: HashMap::new(),
             key_sets: HashMap::new(),
             tokens: Arc::new(TokenCache::new(TOKENS)),
+            limits: HashMap::new(),
+            stores: HashMap::new(),
         }
     }
 }
@@ -65,10 +72,38 @@ impl Memory {
         Arc::clone(&self.tokens)
     }
 
+    /// What a limit has counted. One that allows something else is another limit.
+    pub(super) fn limit(
+        &mut self,
+        by: By,
+        allowance: &Arc<Allowance>,
+    ) -> Arc<rate_limiting::Memory> {
+        let Allowance { name, burst, interval } = &**allowance;
+        let key = (by, Arc::clone(name), *burst, *interval);
+        if let Some(counted) = self.limits.get(&key).and_then(Weak::upgrade) {
+            return counted;
+        }
+        let counted = Arc::new(rate_limiting::Memory::new(Arc::clone(allowance)));
+        self.limits.insert(key, Arc::downgrade(&counted));
+        counted
+    }
+
+    /// A store, with its connection.
+    pub(super) fn store(&mut self, location: &Location) -> Arc<Store> {
+        if let Some(store) = self.stores.get(location.url()).and_then(Weak::upgrade) {
+            return store;
+        }
+        let store = Arc::new(Store::new(location.clone()));
+        self.stores.insert(location.url().to_owned(), Arc::downgrade(&store));
+        store
+    }
+
     /// Forgets the names of what no pipeline uses any more.
     pub(crate) fn forget_unused(&mut self) {
         self.peers.retain(|_, peer| peer.strong_count() > 0);
         self.key_sets.retain(|_, keys| keys.strong_count() > 0);
+        self.limits.retain(|_, counted| counted.strong_count() > 0);
+        self.stores.retain(|_, store| store.strong_count() > 0);
     }
 }
 

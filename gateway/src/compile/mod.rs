@@ -5,6 +5,7 @@
 
 mod exposure;
 mod layers;
+mod limits;
 mod memory;
 mod upstreams;
 
@@ -12,13 +13,17 @@ use std::error::Error;
 use std::iter::successors;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 pub(crate) use exposure::Exposed;
+use limits::RateLimiting;
 pub(crate) use memory::Memory;
 
 use crate::authentication::{Authenticator, Clock, KeySet};
 use crate::config::{Config, read_file};
 use crate::message::Schema;
 use crate::pipeline::Pipeline;
+use crate::rate_limiting::{Snapshot, Store};
 use crate::setting::Problem;
 use crate::transcoding::Settings;
 use crate::upstream::Peer;
@@ -35,6 +40,8 @@ pub(crate) struct Compiled {
     pub(crate) exposed: Vec<Exposed>,
     /// What is to be tried before the gateway calls itself ready.
     pub(crate) warmth: Warmth,
+    /// How many proxies stand in front of the gateway and say whom they speak for.
+    pub(crate) trusted_hops: u8,
 }
 
 /// What has a first time: connections and keys.
@@ -43,6 +50,7 @@ pub(crate) struct Warmth {
     peers: Vec<Arc<Peer>>,
     /// By issuer.
     key_sets: Vec<(String, Arc<KeySet>)>,
+    store: Option<Arc<Store>>,
 }
 
 impl Warmth {
@@ -66,12 +74,18 @@ impl Warmth {
             let peer = Arc::clone(peer);
             tokio::spawn(async move { peer.warm().await });
         }
+        if let Some(store) = &self.store
+            && store.warm()
+        {
+            tokio::spawn(tell(store.location().to_string(), store.snapshot()));
+        }
     }
 
     /// Whether everything was tried once, well or badly.
     pub(crate) fn tried(&self) -> bool {
         self.peers.iter().all(|peer| peer.tried())
             && self.key_sets.iter().all(|(_, keys)| keys.tried())
+            && self.store.as_ref().is_none_or(|store| store.tried())
     }
 }
 
@@ -83,7 +97,8 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
     let schema = schema(config, &mut problems);
     let upstreams = upstreams::compile(config, schema.as_deref(), memory, &mut problems);
     let (authenticator, key_sets) = authenticator(config, memory, &mut problems);
-    let exposure = exposure::compile(config, schema.as_ref(), &upstreams, &mut problems);
+    let limits = RateLimiting::compile(config, schema.as_ref(), memory, &mut problems);
+    let exposure = exposure::compile(config, schema.as_ref(), &upstreams, &limits, &mut problems);
     layers::check(config, schema.as_ref(), &mut problems);
     let transcoding = Settings::compile(&config.transcoding, schema, &mut problems);
 
@@ -92,7 +107,7 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
         problems.sort_by_key(Problem::place);
         return Err(problems);
     };
-    let warmth = Warmth { peers: upstreams.peers(), key_sets };
+    let warmth = Warmth { peers: upstreams.peers(), key_sets, store: limits.store };
     let pipeline = Pipeline {
         targets: exposure.targets,
         authenticator,
@@ -100,7 +115,33 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
         limits: config.resilience.limits(),
         transcoding: Arc::new(transcoding),
     };
-    Ok(Compiled { pipeline, exposed: exposure.exposed, warmth })
+    let trusted_hops = config.listener.trusted_hops;
+    Ok(Compiled { pipeline, exposed: exposure.exposed, warmth, trusted_hops })
+}
+
+/// Says it once when the store begins to decide limits, and once when it no longer does.
+async fn tell(store: String, mut snapshot: watch::Receiver<Snapshot>) {
+    let mut told = None;
+    loop {
+        let Snapshot { shared, gateways, cause } = snapshot.borrow_and_update().clone();
+        if told != Some(shared) {
+            if shared {
+                tracing::info!(store, gateways, "limits are counted together with other gateways");
+                told = Some(shared);
+            } else if let Some(cause) = cause {
+                tracing::warn!(
+                    store,
+                    gateways,
+                    %cause,
+                    "the store of limits can't be used: each gateway counts its own share until it can"
+                );
+                told = Some(shared);
+            }
+        }
+        if snapshot.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 fn schema(config: &Config, problems: &mut Vec<Problem>) -> Option<Arc<Schema>> {

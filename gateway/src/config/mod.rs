@@ -17,7 +17,8 @@ pub(crate) use file::read_file;
 
 use crate::setting::{Problem, Spanned, unwritten};
 use crate::{
-    authentication, authorization, load_balancing, monitoring, resilience, transcoding, upstream,
+    authentication, authorization, load_balancing, monitoring, rate_limiting, resilience,
+    transcoding, upstream,
 };
 
 /// The largest configuration that is read, in bytes.
@@ -35,13 +36,15 @@ pub(crate) struct Config {
     /// Where clients come in.
     pub(crate) listener: Listener,
     /// Where operators come in.
-    pub(crate) admin: Listener,
+    pub(crate) admin: Admin,
     /// Which services stand behind which name, and where.
     pub(crate) upstreams: BTreeMap<String, upstream::Config>,
     /// Room 2.
     pub(crate) authentication: authentication::Config,
     /// Room 3.
     pub(crate) authorization: authorization::Config,
+    /// Room 4.
+    pub(crate) rate_limiting: rate_limiting::Config,
     /// Room 5.
     pub(crate) load_balancing: load_balancing::Config,
     /// Room 5, second half.
@@ -66,15 +69,32 @@ impl Default for Schema {
     }
 }
 
-/// The sections `listener` and `admin`.
+/// The section `listener`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listener {
     /// Where to listen, as `address:port`.
     pub(crate) address: Spanned<String>,
+    /// How many proxies stand in front of the gateway, each of which adds to `X-Forwarded-For` whom it speaks for.
+    #[serde(default)]
+    pub(crate) trusted_hops: u8,
+}
+
+/// The section `admin`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Admin {
+    /// Where to listen, as `address:port`.
+    pub(crate) address: Spanned<String>,
 }
 
 impl Default for Listener {
+    fn default() -> Self {
+        Self { address: unwritten(String::new()), trusted_hops: 0 }
+    }
+}
+
+impl Default for Admin {
     fn default() -> Self {
         Self { address: unwritten(String::new()) }
     }
@@ -117,6 +137,7 @@ impl Config {
             upstreams: sections.required("upstreams"),
             authentication: sections.optional("authentication"),
             authorization: sections.required("authorization"),
+            rate_limiting: sections.optional("rate_limiting"),
             load_balancing: sections.optional("load_balancing"),
             resilience: sections.optional("resilience"),
             transcoding: sections.optional("transcoding"),

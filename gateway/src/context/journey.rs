@@ -8,15 +8,19 @@ use http::{HeaderValue, Method, StatusCode};
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::{Origin, Principal, Reply, RequestId, RpcId, StreamRecord};
+use super::{Counted, Origin, Principal, Reply, RequestId, RpcId, StreamRecord};
 
 /// The steps of the pipeline that are timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Finding the route.
     Route,
+    /// Counting the request by its address.
+    LimitAddress,
     /// Verifying the credential.
     Authenticate,
+    /// Counting the request by its principal.
+    LimitPrincipal,
     /// Deciding what the principal alone decides.
     Admit,
     /// Reading the body and making a message of it.
@@ -29,8 +33,16 @@ pub(crate) enum Step {
 
 impl Step {
     /// All steps, in the order in which a request takes them.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Route, Self::Authenticate, Self::Admit, Self::Read, Self::Call, Self::Render];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Route,
+        Self::LimitAddress,
+        Self::Authenticate,
+        Self::LimitPrincipal,
+        Self::Admit,
+        Self::Read,
+        Self::Call,
+        Self::Render,
+    ];
 }
 
 /// One try to get an answer from one endpoint.
@@ -60,7 +72,7 @@ pub(crate) struct Journey {
     pub(crate) trace_id: String,
     /// What the services are told about the trace.
     pub(crate) trace_parent: HeaderValue,
-    /// The client's address.
+    /// The client's address, as far as the proxies in front of the gateway are trusted to know it.
     pub(crate) client: IpAddr,
     /// The request's method.
     pub(crate) method: Method,
@@ -70,6 +82,8 @@ pub(crate) struct Journey {
     pub(crate) route: Option<Arc<str>>,
     /// Who asked, once known.
     pub(crate) principal: Principal,
+    /// What limits have counted.
+    pub(crate) limits: Counted,
     /// The RPCs made.
     pub(crate) calls: Vec<CallRecord>,
     /// What happens to the stream that is the answer, when it is one.
@@ -110,6 +124,7 @@ impl Journey {
             path,
             route: None,
             principal: Principal::Anonymous,
+            limits: Counted::default(),
             calls: Vec::new(),
             stream: None,
             status: None,

@@ -10,6 +10,7 @@ mod failure;
 mod journey;
 mod principal;
 mod request_id;
+mod standing;
 mod stream;
 mod verdict;
 
@@ -19,6 +20,7 @@ pub(crate) use failure::{Cut, Failure};
 pub(crate) use journey::{CallRecord, Journey, Step, Try};
 pub(crate) use principal::{Identity, Principal};
 pub(crate) use request_id::RequestId;
+pub(crate) use standing::{Allowance, Counted, Standing, seconds};
 pub(crate) use stream::{StreamFailure, StreamRecord};
 pub(crate) use verdict::{Origin, Verdict, code_name};
 

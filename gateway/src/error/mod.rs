@@ -17,7 +17,10 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::authorization::Denied;
-use crate::context::{Failure, Origin, RpcId, StreamFailure, StreamRecord, Verdict, code_name};
+use crate::context::{
+    Failure, Origin, RpcId, StreamFailure, StreamRecord, Verdict, code_name, seconds,
+};
+use crate::rate_limiting::Exceeded;
 use crate::resilience::{DeadlineExceeded, InvalidTimeout};
 use crate::transcoding::{Spelling, UnreadableBody};
 use crate::{authentication, routing, transcoding, upstream};
@@ -44,6 +47,9 @@ pub(crate) enum GatewayError {
     /// Room 2.
     #[error(transparent)]
     Authentication(#[from] authentication::Error),
+    /// Room 4.
+    #[error(transparent)]
+    RateLimiting(#[from] Exceeded),
     /// Room 3.
     #[error(transparent)]
     Authorization(#[from] Denied),
@@ -126,6 +132,15 @@ impl GatewayError {
             ),
             Self::Authorization(Denied::Forbidden) => {
                 self.client(None, StatusCode::FORBIDDEN, Code::PermissionDenied)
+            }
+            Self::RateLimiting(exceeded) => {
+                let wait = Duration::from_secs(seconds(exceeded.standing.next));
+                let details = ErrorDetails::with_retry_info(Some(wait));
+                Verdict {
+                    retry_after: Some(wait),
+                    details: encoded(Code::ResourceExhausted, details),
+                    ..self.client(None, StatusCode::TOO_MANY_REQUESTS, Code::ResourceExhausted)
+                }
             }
             Self::Timeout(_) => {
                 self.client(Some("invalid-timeout"), StatusCode::BAD_REQUEST, Code::InvalidArgument)
@@ -277,7 +292,11 @@ fn unauthenticated(mut verdict: Verdict, challenge: HeaderValue) -> Verdict {
 
 fn violation(field: &str, description: &str) -> Bytes {
     let details = ErrorDetails::with_bad_request_violation(field, description);
-    Bytes::copy_from_slice(Status::with_error_details(Code::InvalidArgument, "", details).details())
+    encoded(Code::InvalidArgument, details)
+}
+
+fn encoded(code: Code, details: ErrorDetails) -> Bytes {
+    Bytes::copy_from_slice(Status::with_error_details(code, "", details).details())
 }
 
 /// What a client reads of a deadline, whoever noticed it first.

@@ -36,6 +36,12 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit_remaining: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    limits_overrun: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     messages: Option<u64>,
     sent: u64,
     complete: bool,
@@ -47,6 +53,7 @@ struct Line<'a> {
 pub(super) fn json(journey: &Journey) -> String {
     let call = journey.calls.first();
     let (code, at_fault, cause) = journey.outcome();
+    let tightest = journey.limits.tightest.as_ref();
     let line = Line {
         time: Timestamp::now(),
         request_id: journey.request_id.as_str(),
@@ -63,6 +70,9 @@ pub(super) fn json(journey: &Journey) -> String {
         code: code_name(code),
         origin: at_fault.map(origin),
         cause: cause.map(cut),
+        limit: tightest.map(|standing| &*standing.allowance.name),
+        limit_remaining: tightest.map(|standing| standing.remaining),
+        limits_overrun: journey.limits.overrun.iter().map(|limit| &*limit.name).collect(),
         messages: journey.stream.as_ref().map(|stream| stream.messages()),
         sent: journey.sent,
         complete: journey.complete,
@@ -109,7 +119,9 @@ fn steps(journey: &Journey) -> Map<String, Value> {
 fn name(step: Step) -> &'static str {
     match step {
         Step::Route => "route",
+        Step::LimitAddress => "limit_address",
         Step::Authenticate => "authenticate",
+        Step::LimitPrincipal => "limit_principal",
         Step::Admit => "admit",
         Step::Read => "read",
         Step::Call => "call",
@@ -154,7 +166,7 @@ mod tests {
     async fn tells_who_asked_what_and_what_became_of_it() {
         let mut journey = journey("/api/users/123");
         journey.route = Some("/api/users/{id}".into());
-        let identity = Identity { id: "123".to_owned(), roles: vec![] };
+        let identity = Identity { id: "123".to_owned(), roles: vec![], api_key: None };
         journey.principal = Principal::Known(Arc::new(identity));
         tokio::time::advance(std::time::Duration::from_micros(7)).await;
         journey.mark(Step::Route);

@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Current {
     /// What handles requests.
     pub(super) pipeline: Pipeline,
+    /// How many proxies in front of the gateway are believed.
+    pub(super) trusted_hops: u8,
     warmth: Warmth,
 }
 
@@ -92,6 +94,7 @@ impl Door {
 impl Current {
     fn begin(compiled: Compiled) -> Arc<Self> {
         compiled.warmth.warm();
-        Arc::new(Self { pipeline: compiled.pipeline, warmth: compiled.warmth })
+        let Compiled { pipeline, warmth, trusted_hops, .. } = compiled;
+        Arc::new(Self { pipeline, trusted_hops, warmth })
     }
 }

@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
+use super::client;
 use super::door::Door;
 use super::sanity::{self, Insane};
 use crate::context::{Body, BoxError, Journey, RequestId};
@@ -27,12 +28,13 @@ use crate::transcoding::Dialect;
 pub(super) async fn exchange(
     door: &Door,
     request: Request<Incoming>,
-    client: IpAddr,
+    peer: IpAddr,
 ) -> Response<RecordedBody> {
+    let current = door.current();
+    let client = client::address(peer, request.headers(), current.trusted_hops);
     let mut record =
         Record { journey: begin(&request, client), monitor: Arc::clone(door.monitor()) };
     let journey = &mut record.journey;
-    let current = door.current();
     let pipeline = &current.pipeline;
     let dialect = Dialect::of(&request);
     let head = request.method() == Method::HEAD;

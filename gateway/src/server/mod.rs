@@ -2,6 +2,7 @@
 //!
 //! It wraps whole exchanges and decides nothing about what a request may do.
 
+mod client;
 mod connection;
 mod door;
 mod exchange;

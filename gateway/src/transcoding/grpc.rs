@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody};
@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use thiserror::Error;
 use tonic::Code;
 
-use crate::context::{Body, BoxError, Failure, Reply, Verdict};
+use crate::context::{Body, BoxError, Failure, Reply, Verdict, seconds};
 
 /// What `grpc-message` must not carry bare.
 const MESSAGE: &AsciiSet = &CONTROLS.add(b'%').add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
@@ -107,6 +107,9 @@ fn frame(message: Bytes) -> Frame<Bytes> {
 
 fn trailers(verdict: &Verdict) -> HeaderMap {
     let mut trailers = status(verdict.code);
+    if let Some(wait) = verdict.retry_after {
+        trailers.insert(RETRY_AFTER, seconds(wait).into());
+    }
     let message = utf8_percent_encode(&verdict.detail, MESSAGE).to_string();
     if let Ok(message) = HeaderValue::from_str(&message) {
         trailers.insert(HeaderName::from_static("grpc-message"), message);

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use tonic_types::pb;
 
 use super::Settings;
-use crate::context::{RequestId, Verdict, code_name};
+use crate::context::{RequestId, Verdict, code_name, seconds};
 use crate::message::{JsonOut, Schema};
 
 #[derive(Serialize)]
@@ -42,10 +42,7 @@ pub(super) fn render(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(wait) = verdict.retry_after {
-        // Rounded up: a client that obeys must not come too early.
-        let seconds =
-            u64::try_from(wait.as_nanos().div_ceil(1_000_000_000).max(1)).unwrap_or(u64::MAX);
-        headers.insert(RETRY_AFTER, seconds.into());
+        headers.insert(RETRY_AFTER, seconds(wait).into());
     }
     headers.extend(verdict.headers.iter().cloned());
     response

@@ -1,10 +1,14 @@
 //! The values a configuration is made of, and what is said when one of them is wrong.
 
+mod rate;
+
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 use serde_saphyr::Location;
+
+pub(crate) use rate::Rate;
 
 /// A value together with the line it stands on.
 pub(crate) type Spanned<T> = serde_saphyr::Spanned<T>;

@@ -1,0 +1,64 @@
+//! Compiles the section `rate_limiting`.
+
+use std::sync::Arc;
+
+use super::{Memory, exposure};
+use crate::config::Config;
+use crate::context::RpcId;
+use crate::message::Schema;
+use crate::rate_limiting::{Classes, Limit, Limits, Rule, Store};
+use crate::setting::Problem;
+
+/// The limits of all RPCs.
+pub(super) struct RateLimiting {
+    limits: Vec<(Rule, Limit)>,
+    classes: Arc<Classes>,
+    /// Where gateways count together, when they do.
+    pub(super) store: Option<Arc<Store>>,
+}
+
+impl RateLimiting {
+    /// Checks that every limit is about RPCs that are exposed.
+    pub(super) fn compile(
+        config: &Config,
+        schema: Option<&Arc<Schema>>,
+        memory: &mut Memory,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let rules = config.rate_limiting.read(problems);
+        let access = &config.authorization.access;
+        let named = rules.limits.iter().flat_map(|rule| rule.rpcs.iter().flatten());
+        for (rpc, place) in named {
+            if let Some(schema) = schema.filter(|schema| schema.method(rpc).is_none()) {
+                problems.push(place.problem(exposure::unknown(rpc, schema)));
+            } else if !config.unread("authorization")
+                && access.get(rpc).is_none_or(|access| access.value == "internal")
+            {
+                let message = format!(
+                    "`{rpc}` is not exposed, so nobody can call it too often: take it off, or give it an access line"
+                );
+                problems.push(place.problem(message));
+            }
+        }
+        let limit = |rule: Rule| {
+            let (by, class, dry_run) = (rule.by, rule.class.clone(), rule.dry_run);
+            let memory = memory.limit(by, &rule.allowance);
+            (rule, Limit { by, class, dry_run, memory })
+        };
+        let limits = rules.limits.into_iter().map(limit).collect();
+        let store = rules.store.map(|location| memory.store(&location));
+        Self { limits, classes: rules.classes, store }
+    }
+
+    /// The limits of one RPC.
+    pub(super) fn of(&self, rpc: &RpcId) -> Arc<Limits> {
+        let about = |rule: &Rule| match &rule.rpcs {
+            None => true,
+            Some(rpcs) => rpcs.iter().any(|(named, _)| named == rpc.as_str()),
+        };
+        let limits = self.limits.iter().filter(|(rule, _)| about(rule));
+        let limits = limits.map(|(_, limit)| limit.clone()).collect();
+        let (classes, store) = (Arc::clone(&self.classes), self.store.clone());
+        Arc::new(Limits::new(rpc.clone(), limits, classes, store))
+    }
+}

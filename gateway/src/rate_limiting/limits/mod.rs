@@ -1,0 +1,159 @@
+//! All limits of one RPC, and how they are decided together.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::bucket::{Bucket, Decision};
+use super::class::Classes;
+use super::store::{Question, Store};
+use super::subject::{By, Subject};
+use super::table::Visit;
+use super::{Exceeded, Memory};
+use crate::context::{Counted, Principal, RpcId};
+
+/// A limit, with what it remembers.
+#[derive(Clone, Debug)]
+pub(crate) struct Limit {
+    pub(crate) by: By,
+    pub(crate) class: Option<Arc<str>>,
+    pub(crate) dry_run: bool,
+    pub(crate) memory: Arc<Memory>,
+}
+
+/// The limits of one RPC, in the two places where they stand.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    rpc: RpcId,
+    before: Box<[Limit]>,
+    after: Box<[Limit]>,
+    classes: Arc<Classes>,
+    store: Option<Arc<Store>>,
+}
+
+/// A limit that is about this request, and whom it counts.
+struct Due<'a> {
+    limit: &'a Limit,
+    subject: Subject<'a>,
+}
+
+impl Limits {
+    /// The limits that an RPC has.
+    pub(crate) fn new(
+        rpc: RpcId,
+        limits: Vec<Limit>,
+        classes: Arc<Classes>,
+        store: Option<Arc<Store>>,
+    ) -> Self {
+        let (before, after): (Vec<_>, Vec<_>) =
+            limits.into_iter().partition(|limit| limit.by == By::Address);
+        Self { rpc, before: before.into(), after: after.into(), classes, store }
+    }
+
+    /// Counts a request by where it comes from, before anything is done for it. That is decided here alone, so it costs
+    /// no call, and a flood from one address does not reach the store.
+    pub(crate) fn before(&self, client: IpAddr) -> Result<Counted, Exceeded> {
+        let due: Vec<Due<'_>> = self.due(&self.before, &Principal::Anonymous, client).collect();
+        sum(&due, decide_here(&due, 1))
+    }
+
+    /// Counts a request by who asks, in the store if there is one that answers.
+    pub(crate) async fn after(
+        &self,
+        principal: &Principal,
+        client: IpAddr,
+    ) -> Result<Counted, Exceeded> {
+        let due: Vec<Due<'_>> = self.due(&self.after, principal, client).collect();
+        let (Some(store), false) = (&self.store, due.is_empty()) else {
+            return sum(&due, decide_here(&due, 1));
+        };
+        let questions: Vec<Question> = due.iter().map(Due::question).collect();
+        let decisions = match store.decide(&questions).await {
+            Some(decisions) => decisions,
+            None => decide_here(&due, store.gateways()),
+        };
+        sum(&due, decisions)
+    }
+
+    fn due<'a>(
+        &'a self,
+        limits: &'a [Limit],
+        principal: &'a Principal,
+        client: IpAddr,
+    ) -> impl Iterator<Item = Due<'a>> {
+        limits.iter().filter_map(move |limit| {
+            if limit.class.as_deref().is_some_and(|class| class != self.classes.of(principal)) {
+                return None;
+            }
+            let subject = Subject::of(limit.by, &self.rpc, principal, client)?;
+            Some(Due { limit, subject })
+        })
+    }
+}
+
+impl Due<'_> {
+    fn bucket(&self) -> &Bucket {
+        self.limit.memory.bucket()
+    }
+
+    fn question(&self) -> Question {
+        Question {
+            allowance: Arc::clone(self.bucket().allowance()),
+            subject: self.subject.shared_name(),
+            dry_run: self.limit.dry_run,
+        }
+    }
+
+    fn visit(&self, charge: bool) -> Visit {
+        Visit { key: self.bucket().table().key(&self.subject), charge }
+    }
+
+    fn is_refused(&self, decision: &Decision) -> bool {
+        decision.refuses() && !self.limit.dry_run
+    }
+}
+
+/// Decides in this process, as one of so many gateways.
+///
+/// A request that one limit refuses takes nothing from the others: all are looked at before any is charged. Two requests
+/// that look at the same time may both go on to be charged, and then the later one is refused after all, having taken
+/// from the limits before; too many never pass.
+fn decide_here(due: &[Due<'_>], gateways: u32) -> Vec<Decision> {
+    let decide = |charge| {
+        let visit = move |due: &Due<'_>| due.bucket().decide(due.visit(charge), gateways);
+        due.iter().map(visit).collect::<Vec<_>>()
+    };
+    if due.len() > 1 {
+        let looked = decide(false);
+        if due.iter().zip(&looked).any(|(due, decision)| due.is_refused(decision)) {
+            return looked;
+        }
+    }
+    decide(true)
+}
+
+/// What the decisions say together: no, if one does, and then for as long as the slowest; else where it is tightest.
+fn sum(due: &[Due<'_>], decisions: Vec<Decision>) -> Result<Counted, Exceeded> {
+    let mut counted = Counted::default();
+    let mut refusal = None;
+    for (due, decision) in due.iter().zip(decisions) {
+        let refuses = decision.refuses();
+        let standing = decision.standing();
+        if due.limit.dry_run {
+            counted.overrun.extend(refuses.then(|| Arc::clone(&standing.allowance)));
+        } else if refuses {
+            let longer = |other: &crate::context::Standing| standing.next > other.next;
+            if refusal.as_ref().is_none_or(longer) {
+                refusal = Some(standing);
+            }
+        } else {
+            counted.tighten(standing);
+        }
+    }
+    match refusal {
+        None => Ok(counted),
+        Some(standing) => Err(Exceeded { standing, overrun: counted.overrun }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! Limits that several gateways count together, in a Redis; and what holds while it is gone.
+//!
+//! A call has [`PATIENCE`]. After one that failed or took longer nobody asks any more: every decision is made here, with
+//! this gateway's share of each limit, until a probe in the background has had an answer. So a store that hangs costs
+//! each request under way its patience once, and all later ones nothing.
+
+mod location;
+mod pulse;
+mod script;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use redis::aio::MultiplexedConnection;
+use tokio::sync::watch;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub(crate) use location::Location;
+pub(super) use script::Question;
+
+use super::bucket::Decision;
+use script::Failure;
+
+/// How long a request waits for the store at most, once: 50 ms with everything that comes on top of a timer.
+const PATIENCE: Duration = Duration::from_millis(40);
+
+/// What is known about the store at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    /// Whether it decides.
+    pub(crate) shared: bool,
+    /// How many gateways lived when it was last heard of, this one included.
+    pub(crate) gateways: u32,
+    /// Why it does not decide; unknown before the first try.
+    pub(crate) cause: Option<Arc<str>>,
+}
+
+/// A store, whether it can be reached or not.
+#[derive(Debug)]
+pub(crate) struct Store {
+    location: Location,
+    id: String,
+    /// The connection by which decisions are asked for; none while they are made here.
+    link: ArcSwapOption<Link>,
+    known: watch::Sender<Snapshot>,
+    begun: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Link {
+    connection: MultiplexedConnection,
+    /// Becomes true when the first call fails: others that wait for the same server wait no longer.
+    broken: CancellationToken,
+}
+
+impl Store {
+    /// A store that is not connected to yet.
+    pub(crate) fn new(location: Location) -> Self {
+        let known = Snapshot { shared: false, gateways: 1, cause: None };
+        Self {
+            location,
+            id: Uuid::new_v4().simple().to_string(),
+            link: ArcSwapOption::empty(),
+            known: watch::Sender::new(known),
+            begun: AtomicBool::new(false),
+        }
+    }
+
+    /// Connects in the background and stays connected, as long as somebody holds the store; answers whether this was the
+    /// first time. Needs a runtime.
+    pub(crate) fn warm(self: &Arc<Self>) -> bool {
+        let first = !self.begun.swap(true, Ordering::Relaxed);
+        if first {
+            tokio::spawn(pulse::keep(Arc::downgrade(self)));
+        }
+        first
+    }
+
+    /// Where it is, without what is secret about it.
+    pub(crate) fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// What is known about it, now and from now on; ends with the store.
+    pub(crate) fn snapshot(&self) -> watch::Receiver<Snapshot> {
+        self.known.subscribe()
+    }
+
+    /// Whether it was tried once, well or badly.
+    pub(crate) fn tried(&self) -> bool {
+        let known = self.known.borrow();
+        known.shared || known.cause.is_some()
+    }
+
+    /// How many gateways share what the store decides when it does.
+    pub(super) fn gateways(&self) -> u32 {
+        self.known.borrow().gateways
+    }
+
+    /// Decides in the store; `None` when that has to be done here. No answer is never a yes.
+    pub(super) async fn decide(&self, questions: &[Question]) -> Option<Vec<Decision>> {
+        let link = self.link.load_full()?;
+        let mut connection = link.connection.clone();
+        let asked = tokio::select! {
+            asked = in_time(script::decide(&mut connection, questions)) => asked,
+            () = link.broken.cancelled() => return None,
+        };
+        asked.map_err(|failure| self.lose(&link, &failure)).ok()
+    }
+
+    /// Stops asking over a link.
+    fn lose(&self, link: &Arc<Link>, failure: &Failure) {
+        link.broken.cancel();
+        let held = self.link.compare_and_swap(link, None);
+        // A failure of an older link says nothing about the one that came after it.
+        if held.as_ref().is_some_and(|held| Arc::ptr_eq(held, link)) {
+            let cause = failure.to_string().into();
+            self.known.send_modify(|known| {
+                known.shared = false;
+                known.cause = Some(cause);
+            });
+        }
+    }
+}
+
+/// No call takes longer than patience lasts.
+async fn in_time<T>(call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    time::timeout(PATIENCE, call).await.unwrap_or(Err(Failure::Late(PATIENCE)))
+}

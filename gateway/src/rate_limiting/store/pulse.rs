@@ -1,0 +1,103 @@
+//! The probe that finds a store again, and the word of every gateway that it lives.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use redis::AsyncConnectionConfig;
+use tokio::time::{self, Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::script::{self, Failure};
+use super::{Link, PATIENCE, Store, in_time};
+
+/// How often a gateway says that it lives, and how often it tries a store that is gone.
+const BEAT: Duration = Duration::from_millis(500);
+
+/// How long its word counts.
+const LIFE: Duration = Duration::from_secs(3);
+
+/// How long a connection may take to be made. Nobody waits for it.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// Connects again and again, and beats while connected, until nobody holds the store any more.
+pub(super) async fn keep(store: Weak<Store>) {
+    while let Some(held) = store.upgrade() {
+        match held.connect().await {
+            Ok((link, gateways)) => {
+                held.restore(&link, gateways);
+                drop(held);
+                beat(&store, &link).await;
+            }
+            Err(failure) => {
+                held.fail(&failure);
+                drop(held);
+            }
+        }
+        time::sleep(BEAT).await;
+    }
+}
+
+/// Beats until the link breaks or the store is dropped.
+async fn beat(store: &Weak<Store>, link: &Arc<Link>) {
+    let restored = Instant::now();
+    loop {
+        tokio::select! {
+            () = link.broken.cancelled() => return,
+            () = time::sleep(BEAT) => {}
+        }
+        let Some(store) = store.upgrade() else { return };
+        let mut connection = link.connection.clone();
+        match in_time(script::beat(&mut connection, &store.id, LIFE)).await {
+            // A store that has just come back has not heard of all gateways yet: for a while the count only rises.
+            Ok(count) if restored.elapsed() < LIFE => store.count(count.max(store.gateways())),
+            Ok(count) => store.count(count),
+            Err(failure) => return store.lose(link, &failure),
+        }
+    }
+}
+
+impl Store {
+    /// Makes a connection and tries it out.
+    async fn connect(&self) -> Result<(Arc<Link>, u32), Failure> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(PATIENCE));
+        let client = self.location.client();
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
+        let mut connection =
+            time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(late()))?;
+        let gateways = in_time(script::beat(&mut connection, &self.id, LIFE)).await?;
+        Ok((Arc::new(Link { connection, broken: CancellationToken::new() }), gateways))
+    }
+
+    /// The store decides again.
+    fn restore(&self, link: &Arc<Link>, gateways: u32) {
+        self.link.store(Some(Arc::clone(link)));
+        self.known.send_modify(|known| {
+            known.shared = true;
+            known.gateways = gateways.max(known.gateways);
+            known.cause = None;
+        });
+    }
+
+    /// It was tried in vain.
+    fn fail(&self, failure: &Failure) {
+        self.known.send_if_modified(|known| {
+            let first = known.cause.is_none();
+            known.cause.get_or_insert_with(|| failure.to_string().into());
+            first
+        });
+    }
+
+    fn count(&self, gateways: u32) {
+        self.known.send_if_modified(|known| {
+            let changed = known.gateways != gateways;
+            known.gateways = gateways;
+            changed
+        });
+    }
+}
+
+fn late() -> redis::RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+}
