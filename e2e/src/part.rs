@@ -60,6 +60,11 @@ impl Part {
         self.recipe.arguments.push(word);
     }
 
+    /// Gives it a variable, for the next start.
+    pub fn add_variable(&mut self, name: &'static str, value: OsString) {
+        self.recipe.environment.push((name, value));
+    }
+
     /// What the part is called.
     pub fn name(&self) -> &'static str {
         self.recipe.name

@@ -80,16 +80,14 @@ impl Pipeline {
         journey.route = Some(name);
         journey.mark(Step::Route);
 
-        note(target.limits.before(journey.client), journey)?;
-        journey.mark(Step::LimitAddress);
+        note(target.limits.before(journey.client), Step::LimitAddress, journey)?;
         let deadline = resilience::deadline(self.limits, &parts.headers)?;
         let proof = self.authenticator.authenticate(&parts.headers);
         let principal = resilience::within(deadline, proof).await??;
         journey.principal = principal.clone();
         journey.mark(Step::Authenticate);
         let counting = target.limits.after(&principal, journey.client);
-        note(resilience::within(deadline, counting).await?, journey)?;
-        journey.mark(Step::LimitPrincipal);
+        note(resilience::within(deadline, counting).await?, Step::LimitPrincipal, journey)?;
         let permit = target.access.admit(&principal)?;
         journey.mark(Step::Admit);
 
@@ -118,17 +116,21 @@ impl Pipeline {
     }
 }
 
-/// Writes down what limits have counted. The one that refuses is the one that the client has to hear of.
-fn note(counted: Result<Counted, Exceeded>, journey: &mut Journey) -> Result<(), Exceeded> {
-    match counted {
-        Ok(counted) => {
-            journey.limits.add(counted);
-            Ok(())
-        }
+/// Writes down what limits have counted, where there are any. The one that refuses is the one to tell the client of.
+fn note(
+    counted: Result<Counted, Exceeded>,
+    step: Step,
+    journey: &mut Journey,
+) -> Result<(), Exceeded> {
+    let (counted, outcome) = match counted {
+        Ok(counted) if counted == Counted::default() => return Ok(()),
+        Ok(counted) => (counted, Ok(())),
         Err(exceeded) => {
             journey.limits.tightest = None;
-            journey.limits.add(exceeded.counted());
-            Err(exceeded)
+            (exceeded.counted(), Err(exceeded))
         }
-    }
+    };
+    journey.limits.add(counted);
+    journey.mark(step);
+    outcome
 }

@@ -97,6 +97,11 @@ impl Setup {
         for (role, word) in self.extra {
             fleet.add_argument(role, word);
         }
+        fleet.let_many_sign_in();
+        // Nor is a test that asks a thousand times what the shop protects itself from.
+        for (name, value) in [("PRINCIPAL_RATE", "1000000/1s"), ("PRINCIPAL_BURST", "1000000")] {
+            fleet.add_variable(Role::Gateway, name, value.into());
+        }
         let bed = Bed { fleet, folder, _block: block };
 
         let wanted = |role: &Role| !self.absent.contains(role);

@@ -113,7 +113,11 @@ impl Stand {
 
         let services = [Role::Product, Role::Product2, Role::Order].map(|role| ports.address(role));
         upstream::serve(&services, &Shape::all()?).await?;
-        let fleet = Fleet::new(&std::env::current_exe()?, ports, folder.path(), &config);
+        let mut fleet = Fleet::new(&std::env::current_exe()?, ports, folder.path(), &config);
+        // What is measured is what a limit costs, not what it refuses.
+        for (name, value) in [("PRINCIPAL_RATE", "1000000/1s"), ("PRINCIPAL_BURST", "100000000")] {
+            fleet.add_variable(Role::Gateway, name, value.into());
+        }
         fleet.start(&[Role::User]).await?;
         fleet.start(&[Role::Gateway]).await?;
         let token = Shop::at(&fleet.ports().base()).login("ada@example.com").await;

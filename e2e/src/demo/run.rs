@@ -60,7 +60,9 @@ impl Run {
             .map_err(|error| format!("can't use the folder {}: {error}", self.folder.display()))?;
         let program =
             std::env::current_exe().map_err(|error| format!("can't find myself: {error}"))?;
-        Ok(Fleet::new(&program, ports, &folder, &self.config))
+        let mut fleet = Fleet::new(&program, ports, &folder, &self.config);
+        fleet.let_many_sign_in();
+        Ok(fleet)
     }
 
     /// Opens the shop and stays until somebody closes it (success) or a part dies (failure).

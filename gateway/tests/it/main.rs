@@ -16,6 +16,7 @@ mod metadata;
 mod mistakes;
 mod paths;
 mod queries;
+mod rate_limiting;
 mod ready;
 mod reload;
 mod rules;

@@ -44,7 +44,7 @@ async fn a_good_file_brings_no_complaint() {
 #[tokio::test]
 async fn sections() {
     let known = "there is no such section; there are schema, listener, admin, upstreams, authentication, \
-                 authorization, load_balancing, resilience, transcoding, monitoring";
+                 authorization, rate_limiting, load_balancing, resilience, transcoding, monitoring";
     check("schema: { file: schema.binpb }\n", "", &["schema: the section is missing"]).await;
     check(
         "admin:",

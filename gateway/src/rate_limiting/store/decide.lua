@@ -1,15 +1,16 @@
 -- GCRA for all shared limits of one request, in one step: either every limit is charged or none.
 --
--- KEYS: of each limit the key of its theoretical arrival time. ARGV: of each limit the time in which one request is
+-- KEYS: the set of gateways, and of each limit the key of its theoretical arrival time. ARGV: of each limit the time in which one request is
 -- allowed (microseconds), the burst, and 1 when it only counts and refuses nobody. The time is the server's, so the
 -- clocks of gateways do not matter.
 --
--- Answers two numbers for each limit: 1 and what remains, or 0 and the microseconds to wait.
+-- Answers how many gateways live, and two numbers for each limit: 1 and what remains, or 0 and the microseconds to wait.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local answer, arrivals, refused = {}, {}, false
+local answer, arrivals, refused = { redis.call('ZCARD', KEYS[1]) }, {}, false
 
-for i, key in ipairs(KEYS) do
+for i = 1, #KEYS - 1 do
+  local key = KEYS[i + 1]
   local interval, burst = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
   local full = interval * burst
   -- An arrival lies between now, where nothing is taken, and the time in which the whole burst is given back. One
@@ -18,18 +19,18 @@ for i, key in ipairs(KEYS) do
   arrival = math.min(math.max(arrival, now), now + full)
   local wait = arrival + interval - full - now
   if wait > 0 then
-    answer[2 * i - 1], answer[2 * i] = 0, math.ceil(wait)
+    answer[2 * i], answer[2 * i + 1] = 0, math.ceil(wait)
     refused = refused or ARGV[3 * i] ~= '1'
   else
     -- The epsilon is for the last bit of a sum of fractions.
-    answer[2 * i - 1], answer[2 * i] = 1, math.floor((full - arrival + now) / interval - 1 + 0.0001)
+    answer[2 * i], answer[2 * i + 1] = 1, math.floor((full - arrival + now) / interval - 1 + 0.0001)
     arrivals[i] = arrival + interval
   end
 end
 
 if not refused then
   for i, arrival in pairs(arrivals) do
-    redis.call('SET', KEYS[i], string.format('%.3f', arrival), 'PX', math.ceil((arrival - now) / 1000))
+    redis.call('SET', KEYS[i + 1], string.format('%.3f', arrival), 'PX', math.ceil((arrival - now) / 1000))
   end
 end
 return answer

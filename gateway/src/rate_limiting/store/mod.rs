@@ -8,14 +8,17 @@ mod location;
 mod pulse;
 mod script;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use futures_util::FutureExt as _;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::watch;
-use tokio::time;
+use tokio::time::Instant;
+use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -27,6 +30,12 @@ use script::Failure;
 
 /// How long a request waits for the store at most, once: 50 ms with everything that comes on top of a timer.
 const PATIENCE: Duration = Duration::from_millis(40);
+
+/// How long the word of a gateway counts that it lives.
+const LIFE: Duration = Duration::from_secs(3);
+
+/// How many turns it takes until what lies in a socket has been read and handed on, with one to spare.
+const TURNS: usize = 4;
 
 /// What is known about the store at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +62,7 @@ pub(crate) struct Store {
 #[derive(Debug)]
 struct Link {
     connection: MultiplexedConnection,
+    made: Instant,
     /// Becomes true when the first call fails: others that wait for the same server wait no longer.
     broken: CancellationToken,
 }
@@ -109,7 +119,26 @@ impl Store {
             asked = in_time(script::decide(&mut connection, questions)) => asked,
             () = link.broken.cancelled() => return None,
         };
-        asked.map_err(|failure| self.lose(&link, &failure)).ok()
+        match asked {
+            Ok((decisions, gateways)) => {
+                self.heard(&link, gateways);
+                Some(decisions)
+            }
+            Err(failure) => {
+                self.lose(&link, &failure);
+                None
+            }
+        }
+    }
+
+    /// How many gateways there are, heard over a link. A store that has just come back has not heard of all of them yet:
+    /// for a while the count only rises.
+    fn heard(&self, link: &Link, gateways: u32) {
+        if self.gateways() == gateways || (link.made.elapsed() < LIFE && gateways < self.gateways())
+        {
+            return;
+        }
+        self.known.send_modify(|known| known.gateways = gateways);
     }
 
     /// Stops asking over a link.
@@ -128,6 +157,20 @@ impl Store {
 }
 
 /// No call takes longer than patience lasts.
+///
+/// When it has run out, the answer may have come and only this process have been too busy to read it. So once more
+/// everything that is ready has its turn: that takes no time when there is nothing, and a gateway under load does not
+/// mistake itself for a slow store.
 async fn in_time<T>(call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    time::timeout(PATIENCE, call).await.unwrap_or(Err(Failure::Late(PATIENCE)))
+    let mut call = pin!(call);
+    if let Ok(answer) = time::timeout(PATIENCE, call.as_mut()).await {
+        return answer;
+    }
+    for _ in 0..TURNS {
+        task::yield_now().await;
+        if let Some(answer) = call.as_mut().now_or_never() {
+            return answer;
+        }
+    }
+    Err(Failure::Late(PATIENCE))
 }

@@ -8,13 +8,10 @@ use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::script::{self, Failure};
-use super::{Link, PATIENCE, Store, in_time};
+use super::{LIFE, Link, Store, in_time};
 
 /// How often a gateway says that it lives, and how often it tries a store that is gone.
 const BEAT: Duration = Duration::from_millis(500);
-
-/// How long its word counts.
-const LIFE: Duration = Duration::from_secs(3);
 
 /// How long a connection may take to be made. Nobody waits for it.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -39,7 +36,6 @@ pub(super) async fn keep(store: Weak<Store>) {
 
 /// Beats until the link breaks or the store is dropped.
 async fn beat(store: &Weak<Store>, link: &Arc<Link>) {
-    let restored = Instant::now();
     loop {
         tokio::select! {
             () = link.broken.cancelled() => return,
@@ -48,9 +44,7 @@ async fn beat(store: &Weak<Store>, link: &Arc<Link>) {
         let Some(store) = store.upgrade() else { return };
         let mut connection = link.connection.clone();
         match in_time(script::beat(&mut connection, &store.id, LIFE)).await {
-            // A store that has just come back has not heard of all gateways yet: for a while the count only rises.
-            Ok(count) if restored.elapsed() < LIFE => store.count(count.max(store.gateways())),
-            Ok(count) => store.count(count),
+            Ok(gateways) => store.heard(link, gateways),
             Err(failure) => return store.lose(link, &failure),
         }
     }
@@ -61,13 +55,14 @@ impl Store {
     async fn connect(&self) -> Result<(Arc<Link>, u32), Failure> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(PATIENCE));
+            .set_response_timeout(Some(CONNECT));
         let client = self.location.client();
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
         let mut connection =
             time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(late()))?;
         let gateways = in_time(script::beat(&mut connection, &self.id, LIFE)).await?;
-        Ok((Arc::new(Link { connection, broken: CancellationToken::new() }), gateways))
+        let (made, broken) = (Instant::now(), CancellationToken::new());
+        Ok((Arc::new(Link { connection, made, broken }), gateways))
     }
 
     /// The store decides again.
@@ -86,14 +81,6 @@ impl Store {
             let first = known.cause.is_none();
             known.cause.get_or_insert_with(|| failure.to_string().into());
             first
-        });
-    }
-
-    fn count(&self, gateways: u32) {
-        self.known.send_if_modified(|known| {
-            let changed = known.gateways != gateways;
-            known.gateways = gateways;
-            changed
         });
     }
 }

@@ -36,12 +36,12 @@ pub(super) enum Failure {
     Malformed,
 }
 
-/// Decides all questions at once. A script that the server has forgotten is given to it again.
+/// Decides all questions at once, and says how many gateways live. A script that the server has forgotten is given to it again.
 pub(super) async fn decide(
     connection: &mut MultiplexedConnection,
     questions: &[Question],
-) -> Result<Vec<Decision>, Failure> {
-    let mut asked = DECIDE.prepare_invoke();
+) -> Result<(Vec<Decision>, u32), Failure> {
+    let mut asked = DECIDE.key(GATEWAYS);
     for Question { allowance, subject, dry_run } in questions {
         let nanos = allowance.interval.as_nanos();
         asked.key(format!("gateway:limit:{}:{subject}", allowance.name));
@@ -61,12 +61,18 @@ pub(super) async fn beat(
     let mut beat = BEAT.key(GATEWAYS);
     beat.arg(id).arg(u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
     let count: i64 = beat.invoke_async(connection).await?;
-    u32::try_from(count).ok().filter(|count| *count > 0).ok_or(Failure::Malformed)
+    gateways(count).ok_or(Failure::Malformed)
+}
+
+/// Whoever asks lives, so there is one at least.
+fn gateways(count: i64) -> Option<u32> {
+    u32::try_from(count).ok().filter(|count| *count > 0)
 }
 
 /// Nothing but a whole answer to every question is one: whatever else the server says must never let anybody pass.
-fn read(answer: &[i64], questions: &[Question]) -> Option<Vec<Decision>> {
-    let (pairs, []) = answer.as_chunks::<2>() else { return None };
+fn read(answer: &[i64], questions: &[Question]) -> Option<(Vec<Decision>, u32)> {
+    let (count, pairs) = answer.split_first()?;
+    let (pairs, []) = pairs.as_chunks::<2>() else { return None };
     if pairs.len() != questions.len() {
         return None;
     }
@@ -91,7 +97,8 @@ fn read(answer: &[i64], questions: &[Question]) -> Option<Vec<Decision>> {
             _ => None,
         }
     };
-    pairs.iter().zip(questions).map(decision).collect()
+    let decisions: Option<_> = pairs.iter().zip(questions).map(decision).collect();
+    Some((decisions?, gateways(*count)?))
 }
 
 #[cfg(test)]
@@ -111,7 +118,8 @@ mod tests {
 
     #[test]
     fn reads_one_decision_for_each_question() {
-        let decisions = read(&[1, 9, 0, 100_000], &questions(2)).unwrap();
+        let (decisions, gateways) = read(&[3, 1, 9, 0, 100_000], &questions(2)).unwrap();
+        assert_eq!(gateways, 3);
         assert!(!decisions[0].refuses() && decisions[1].refuses());
         assert_eq!(decisions[0].clone().standing().remaining, 9);
         assert_eq!(decisions[1].clone().standing().next, Duration::from_millis(100));
@@ -122,17 +130,22 @@ mod tests {
         for answer in [
             &[][..],
             &[1],
-            &[1, 9, 1],
-            &[1, 9, 1, 9],
-            &[2, 9],
-            &[-1, 9],
-            &[1, 10],
-            &[1, -1],
-            &[1, i64::MAX],
-            &[0, 0],
-            &[0, -5],
-            &[0, 1_000_002],
-            &[0, i64::MAX],
+            &[1, 1],
+            &[1, 9],
+            &[1, 1, 9, 1],
+            &[1, 1, 9, 1, 9],
+            &[0, 1, 9],
+            &[-1, 1, 9],
+            &[i64::MAX, 1, 9],
+            &[1, 2, 9],
+            &[1, -1, 9],
+            &[1, 1, 10],
+            &[1, 1, -1],
+            &[1, 1, i64::MAX],
+            &[1, 0, 0],
+            &[1, 0, -5],
+            &[1, 0, 1_000_002],
+            &[1, 0, i64::MAX],
         ] {
             assert_eq!(read(answer, &questions(1)), None, "{answer:?}");
         }

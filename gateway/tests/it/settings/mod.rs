@@ -1,5 +1,6 @@
 //! Every key of `gateway.yaml` does something: each test changes one key and sees another behaviour.
 
+mod limits;
 mod place;
 mod rooms;
 mod streams;

@@ -1,0 +1,176 @@
+//! The store is slow, gone, back, or not what it says: limits hold all the same, and nobody waits for it twice.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::passing;
+use super::shared::{section, shares, two};
+use crate::stand::{Gate, Redis, Upstream};
+
+const LOST: &str = "the store of limits can't be used";
+const BACK: &str = "limits are counted together";
+
+async fn says(gate: &Gate, words: &str, times: usize) {
+    gate.errors.lines_that(words, times, |line| line.contains(words)).await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_gone_leaves_each_gateway_its_share() {
+    let mut redis = Redis::start().await;
+    let kitchen = Upstream::content().await;
+    let [here, there] = two(&redis, &kitchen, "principal", 10).await;
+    // With every decision a gateway hears how many there are.
+    assert_eq!((passing(&here, 1).await, passing(&there, 1).await), (1, 1));
+    redis.kill().await;
+    let (first, second) = tokio::join!(passing(&here, 30), passing(&there, 30));
+    assert_eq!((first, second), (5, 5));
+    assert_eq!(kitchen.seen().len(), 12);
+    for gate in [&here, &there] {
+        says(gate, LOST, 1).await;
+    }
+
+    redis.restart().await;
+    for gate in [&here, &there] {
+        says(gate, BACK, 2).await;
+    }
+    let (first, second) = tokio::join!(passing(&here, 30), passing(&there, 30));
+    assert_eq!(first + second, 10, "together again: {first} and {second}");
+    let lines = [here.errors.lines(), there.errors.lines()].concat();
+    let lost = lines.iter().filter(|line| line.contains(LOST)).count();
+    assert_eq!(lost, 2, "one line for each gateway: {lines:#?}");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_frozen_store_longer_than_once() {
+    let redis = Redis::start().await;
+    let kitchen = Upstream::content().await;
+    let section = section(&redis, "principal", 1_000);
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &section)).await;
+    shares(std::slice::from_ref(&gate), &redis).await;
+    gate.get("/v1/dishes/soup").await.is(200);
+    redis.freeze();
+    let asked: Vec<_> = (0..50)
+        .map(|_| {
+            let ask = gate.get("/v1/dishes/soup").into_future();
+            tokio::spawn(async move {
+                let began = Instant::now();
+                (ask.await.status, began.elapsed())
+            })
+        })
+        .collect();
+    for asked in asked {
+        let (status, took) = asked.await.unwrap();
+        assert_eq!(status, 200);
+        // 50 ms, and what a busy machine adds to anything.
+        assert!(took < Duration::from_millis(50 + 200), "{took:?}");
+    }
+    says(&gate, LOST, 1).await;
+    // From now on nobody waits: the log says what the step took.
+    for _ in 0..20 {
+        let line = gate.line(&gate.get("/v1/dishes/soup").await.is(200)).await;
+        let took = line["steps_us"]["limit_principal"].as_u64().unwrap();
+        assert!(took < 20_000, "{line}");
+    }
+    redis.thaw();
+    says(&gate, BACK, 2).await;
+    gate.get("/v1/dishes/soup").await.is(200);
+}
+
+#[tokio::test]
+async fn a_gateway_opens_without_its_store_and_finds_it_later() {
+    let mut redis = Redis::start().await;
+    redis.kill().await;
+    let kitchen = Upstream::content().await;
+    let section = section(&redis, "principal", 4);
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &section)).await;
+    says(&gate, LOST, 1).await;
+    assert_eq!(passing(&gate, 9).await, 4);
+    redis.restart().await;
+    says(&gate, BACK, 1).await;
+    assert_eq!(passing(&gate, 9).await, 4, "in the store nobody has asked yet");
+    assert_eq!(kitchen.seen().len(), 8);
+}
+
+/// A server that says the same to every command. To what a client says of itself at the beginning it says yes.
+async fn parrot(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut piece = [0; 4096];
+                while let Ok(length @ 1..) = stream.read(&mut piece).await {
+                    let asked = String::from_utf8_lossy(&piece[..length]).into_owned();
+                    let commands = asked.matches("*").count().max(1);
+                    let said = if asked.contains("gateway:limit:") {
+                        answer.to_vec()
+                    } else if asked.contains("EVALSHA") {
+                        b":1\r\n".to_vec()
+                    } else {
+                        b"+OK\r\n".repeat(commands)
+                    };
+                    if stream.write_all(&said).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    format!("redis://{address}")
+}
+
+/// Whatever the store says that is no decision: each is decided here, none is a yes to everything.
+#[tokio::test]
+async fn an_answer_that_is_none_is_never_a_yes() {
+    for answer in [
+        &b"+OK\r\n"[..],
+        b":1\r\n",
+        b"$-1\r\n",
+        b"*-1\r\n",
+        b"*0\r\n",
+        b"*1\r\n:1\r\n",
+        b"*2\r\n:1\r\n:1\r\n",
+        b"*3\r\n:1\r\n:1\r\n:3\r\n",
+        b"*3\r\n:1\r\n:1\r\n:-1\r\n",
+        b"*3\r\n:0\r\n:1\r\n:1\r\n",
+        b"*3\r\n:1\r\n:7\r\n:1\r\n",
+        b"*3\r\n:1\r\n:0\r\n:0\r\n",
+        b"*3\r\n:1\r\n:0\r\n:-9\r\n",
+        b"*3\r\n:1\r\n:1\r\n$3\r\nyes\r\n",
+        b"*5\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n",
+        b"-NOPERM this user has no permissions\r\n",
+        b"-ERR unknown command 'EVALSHA'\r\n",
+        b"-LOADING Redis is loading the dataset in memory\r\n",
+        b"-READONLY You can't write against a read only replica\r\n",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"",
+    ] {
+        let kitchen = Upstream::content().await;
+        let url = parrot(answer).await;
+        let limits = format!(
+            "{{ store: \"{url}\", limits: {{ slow: {{ by: principal, rate: 1/1h, burst: 3 }} }} }}"
+        );
+        let gate =
+            Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &limits)).await;
+        says(&gate, BACK, 1).await;
+        assert_eq!(passing(&gate, 12).await, 3, "{}", answer.escape_ascii());
+        says(&gate, LOST, 1).await;
+        assert_eq!(kitchen.seen().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_password_in_the_address_is_in_no_log() {
+    let kitchen = Upstream::content().await;
+    let limits = "{ store: \"redis://gate:hunter2@127.0.0.1:1\", limits: {} }";
+    let gate =
+        Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", limits)).await;
+    says(&gate, LOST, 1).await;
+    let lines = gate.errors.lines();
+    assert!(lines.iter().any(|line| line.contains("127.0.0.1:1")), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("hunter2")), "{lines:#?}");
+}

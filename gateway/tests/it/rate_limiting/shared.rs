@@ -1,0 +1,135 @@
+//! One limit, several gateways.
+
+use serde_json::json;
+
+use super::passing;
+use crate::stand::{Gate, Issuer, Key, Redis, Upstream, until};
+
+/// A limit in a store that does not fill again while a test runs.
+pub(super) fn section(redis: &Redis, by: &str, burst: u32) -> String {
+    format!(
+        "{{ store: \"{}\", limits: {{ slow: {{ by: {by}, rate: 1/1h, burst: {burst} }} }} }}",
+        redis.url()
+    )
+}
+
+/// Two gateways before one kitchen, which know of each other.
+pub(super) async fn two(redis: &Redis, kitchen: &Upstream, by: &str, burst: u32) -> [Gate; 2] {
+    let section = section(redis, by, burst);
+    let start = || Gate::start(|config| config.kitchen(kitchen).section("rate_limiting", &section));
+    let gates = [start().await, start().await];
+    shares(&gates, redis).await;
+    gates
+}
+
+/// Waits until the gateways count together.
+pub(super) async fn shares(gates: &[Gate], redis: &Redis) {
+    for gate in gates {
+        until("the gateway is ready", async || gate.admin("/readyz").await.status == 200).await;
+    }
+    until("all gateways have said that they live", async || {
+        redis.ask::<usize>(&["ZCARD", "gateway:limits:gateways"]).await == gates.len()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hundred_at_once_at_two_doors_are_exactly_ten() {
+    for by in ["principal", "rpc"] {
+        let redis = Redis::start().await;
+        let kitchen = Upstream::content().await;
+        let [here, there] = two(&redis, &kitchen, by, 10).await;
+        let (first, second) = tokio::join!(passing(&here, 50), passing(&there, 50));
+        assert_eq!(first + second, 10, "{by}: {first} and {second}");
+        assert_eq!(kitchen.seen().len(), 10, "{by}");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_by_address_counts_at_each_door() {
+    let redis = Redis::start().await;
+    let kitchen = Upstream::content().await;
+    let [here, there] = two(&redis, &kitchen, "address", 3).await;
+    assert_eq!((passing(&here, 10).await, passing(&there, 10).await), (3, 3));
+    let keys: Vec<String> = redis.ask(&["KEYS", "*"]).await;
+    assert_eq!(keys, ["gateway:limits:gateways"]);
+}
+
+#[tokio::test]
+async fn what_is_left_is_told_by_either_door() {
+    let redis = Redis::start().await;
+    let kitchen = Upstream::content().await;
+    let [here, there] = two(&redis, &kitchen, "principal", 3).await;
+    for (gate, left) in [(&here, 2), (&there, 1), (&here, 0)] {
+        let reply = gate.get("/v1/dishes/soup").await.is(200);
+        assert_eq!(reply.header("ratelimit"), format!("\"slow\";r={left};t=3600"));
+        assert_eq!(reply.header("ratelimit-policy"), "\"slow\";q=3;w=10800");
+    }
+    let reply = there.get("/v1/dishes/soup").await;
+    super::is_refused(&reply);
+    let wait: u64 = reply.header("retry-after").parse().unwrap();
+    assert!((3590..=3600).contains(&wait), "{wait}");
+}
+
+#[tokio::test]
+async fn nothing_in_the_store_says_who_it_is_about_and_nothing_stays() {
+    let redis = Redis::start().await;
+    let key = Key::new("k1");
+    let issuer = Issuer::of(&key).await;
+    let kitchen = Upstream::content().await;
+    let limits = format!(
+        "{{ store: \"{}\", limits: {{ quick: {{ by: principal, rate: 10/1s, burst: 2 }} }} }}",
+        redis.url()
+    );
+    let gate = super::gate(&kitchen, &issuer, &limits).await;
+    shares(std::slice::from_ref(&gate), &redis).await;
+    gate.get("/v1/dishes/soup").token(&key.token(&json!({"sub": "ada@example.com"}))).await.is(200);
+    let keys = async || -> Vec<String> { redis.ask(&["KEYS", "gateway:limit:*"]).await };
+    if let Some(name) = keys().await.first() {
+        assert!(name.starts_with("gateway:limit:quick:"), "{name}");
+        assert!(!name.contains("ada"), "{name}");
+        assert_eq!(name.len(), "gateway:limit:quick:".len() + 32, "{name}");
+    }
+    until("the store has forgotten", async || keys().await.is_empty()).await;
+}
+
+#[tokio::test]
+async fn several_limits_are_one_question_and_a_refusal_takes_nothing_from_the_others() {
+    let redis = Redis::start().await;
+    let key = Key::new("k1");
+    let issuer = Issuer::of(&key).await;
+    let kitchen = Upstream::content().await;
+    let limits = format!(
+        "{{ store: \"{}\", limits: {{ all: {{ by: rpc, rate: 1/1h, burst: 5 }}, each: {{ by: principal, rate: 1/1h, burst: 2 }}, \
+         trial: {{ by: principal, rate: 1/1h, dry_run: true }} }} }}",
+        redis.url()
+    );
+    let gate = super::gate(&kitchen, &issuer, &limits).await;
+    shares(std::slice::from_ref(&gate), &redis).await;
+    let passed = async |sub: &str| {
+        let token = key.token(&json!({"sub": sub}));
+        let mut passed = 0;
+        for _ in 0..6 {
+            passed += u32::from(gate.get("/v1/dishes/soup").token(&token).await.status == 200);
+        }
+        passed
+    };
+    assert_eq!((passed("ada").await, passed("bob").await, passed("eve").await), (2, 2, 1));
+    let calls: String = redis.ask(&["INFO", "commandstats"]).await;
+    let evaluated = calls.lines().find(|line| line.starts_with("cmdstat_evalsha:")).unwrap();
+    let count: u32 =
+        evaluated.split_once("calls=").unwrap().1.split(',').next().unwrap().parse().unwrap();
+    let beats = 40;
+    assert!((18..18 + beats).contains(&count), "one call for each of 18 requests: {evaluated}");
+}
+
+#[tokio::test]
+async fn a_script_that_was_forgotten_is_given_again() {
+    let redis = Redis::start().await;
+    let kitchen = Upstream::content().await;
+    let [here, there] = two(&redis, &kitchen, "principal", 10).await;
+    assert_eq!(passing(&here, 4).await, 4);
+    redis.ask::<()>(&["SCRIPT", "FLUSH"]).await;
+    assert_eq!((passing(&there, 4).await, passing(&here, 4).await), (4, 2));
+    assert!(!here.errors.lines().iter().any(|line| line.contains("can't be used")));
+}
