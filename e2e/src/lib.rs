@@ -1,7 +1,7 @@
 //! The test bed, the scenes and the `demo` program: the whole shop as real processes on real sockets.
 //!
 //! Read it in this order: [`role`] names the parts of the shop and how each is started, [`part`] is one running part,
-//! [`bed`] a whole shop of its own for a test, [`shop`] the client that tests speak through, [`scripted`] a gRPC server
+//! [`bed`] a whole shop of its own for a test, [`doors`] two gateways that count together, [`shop`] the client that tests speak through, [`scripted`] a gRPC server
 //! that a test writes itself, [`browser`] a real browser, [`scene`] the lessons, [`demo`] the commands for people,
 //! [`bench`](mod@bench) the measurements.
 
@@ -9,12 +9,14 @@ pub mod bed;
 pub mod bench;
 pub mod browser;
 pub mod demo;
+pub mod doors;
 pub mod dynamic;
 pub mod fleet;
 pub mod log;
 pub mod open;
 pub mod part;
 pub mod ready;
+pub mod redis;
 pub mod role;
 pub mod scene;
 pub mod scripted;

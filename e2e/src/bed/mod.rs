@@ -35,6 +35,7 @@ pub struct Setup {
     config: String,
     schema: Vec<u8>,
     extra: Vec<(Role, OsString)>,
+    limited: bool,
 }
 
 impl Setup {
@@ -46,7 +47,15 @@ impl Setup {
             config: GATEWAY_YAML.to_owned(),
             schema: proto::DESCRIPTORS.to_vec(),
             extra: Vec::new(),
+            limited: false,
         }
+    }
+
+    /// Keeps the limit by principal that the shop has. Without this a test may ask as often as it likes.
+    #[must_use]
+    pub fn limited(mut self) -> Self {
+        self.limited = true;
+        self
     }
 
     /// Leaves a part out; [`Bed::start`] may start it later.
@@ -98,9 +107,11 @@ impl Setup {
             fleet.add_argument(role, word);
         }
         fleet.let_many_sign_in();
-        // Nor is a test that asks a thousand times what the shop protects itself from.
-        for (name, value) in [("PRINCIPAL_RATE", "1000000/1s"), ("PRINCIPAL_BURST", "1000000")] {
-            fleet.add_variable(Role::Gateway, name, value.into());
+        if !self.limited {
+            for (name, value) in [("PRINCIPAL_RATE", "1000000/1s"), ("PRINCIPAL_BURST", "1000000")]
+            {
+                fleet.add_variable(Role::Gateway, name, value.into());
+            }
         }
         let bed = Bed { fleet, folder, _block: block };
 

@@ -3,6 +3,7 @@
 mod compare;
 mod grpc;
 mod kill;
+mod limits;
 mod ports;
 mod run;
 mod sides;
@@ -42,6 +43,8 @@ enum Command {
     Grpc(grpc::Grpc),
     /// Watch products over REST, in a small shop of its own, and kill the product service in the middle.
     Kill(kill::Kill),
+    /// Ask two gateways that share a limit more often than it allows, in a small shop of their own. Needs redis-server.
+    Limits(limits::Limits),
     /// Be one part of the shop: user, product, order, payment or gateway, with that part's own arguments.
     Part(PartLine),
 }
@@ -121,6 +124,7 @@ fn run_command(command: Command) -> ExitCode {
             Command::Sides(sides) => sides.main().await,
             Command::Grpc(grpc) => grpc.main().await,
             Command::Kill(kill) => kill.main().await,
+            Command::Limits(limits) => limits.main().await,
             Command::Part(line) => part(line),
         }
     })

@@ -63,7 +63,7 @@ impl Tour {
         ));
         let program =
             std::env::current_exe().map_err(|error| format!("can't find myself: {error}"))?;
-        let bed = Setup::new(program).start().await;
+        let bed = Setup::new(program).limited().start().await;
         Ok((bed.ports().clone(), Some(bed)))
     }
 }

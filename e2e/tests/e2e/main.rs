@@ -24,6 +24,7 @@ mod new_service;
 mod pages;
 mod parts;
 mod paths;
+mod rate_limiting;
 mod raw;
 mod reload;
 mod resilience;

@@ -19,7 +19,7 @@ fn shelves(bed: &Bed) -> Vec<i64> {
 /// They leave as many products on the shelf as they found, so a shop that lasts can be toured for ever.
 #[tokio::test]
 async fn every_lesson_ends_as_it_says() {
-    let bed = setup().start().await;
+    let bed = setup().limited().start().await;
     let folder = bed.folder().join("stage");
     std::fs::create_dir(&folder).unwrap();
     let stage = stage(bed.ports(), Path::new(env!("CARGO_BIN_EXE_demo")), folder);

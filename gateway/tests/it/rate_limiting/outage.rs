@@ -1,9 +1,10 @@
 //! The store is slow, gone, back, or not what it says: limits hold all the same, and nobody waits for it twice.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use super::passing;
 use super::shared::{section, shares, two};
