@@ -144,14 +144,11 @@ fn a_decision_is_cheap() {
             limit("principal", By::Principal, 1_000_000_000 / 32),
         ]);
         let ada = user("01a20be2-2f2d-74ab-8f67-6b472f4f99d2");
-        let started = std::time::Instant::now();
+        let started = time::Instant::now();
         for _ in 0..TIMES {
             assert!(both.before(HERE).is_ok() && both.after(&ada, HERE).await.is_ok());
         }
         let each = started.elapsed() / TIMES;
         assert!(each < Duration::from_micros(50), "{each:?}");
-        if std::env::var_os("TELL_COST").is_some() {
-            panic!("one limit by address and one by principal: {each:?}");
-        }
     });
 }

@@ -7,9 +7,8 @@ use super::*;
 /// Writes an arrival down as a limiter would; answers what was there before.
 fn arrive(kept: &Kept, key: Key, arrival: u64) -> Option<u64> {
     let visit = Visit { key, charge: true };
-    let seen = |before: Option<Nanos>| {
-        Ok::<_, ()>((before.map(|before| before.as_u64()), Nanos::from(arrival)))
-    };
+    let seen =
+        |before: Option<Nanos>| Ok::<_, ()>((before.map(Nanos::as_u64), Nanos::from(arrival)));
     kept.measure_and_replace(&visit, seen).unwrap()
 }
 

@@ -106,7 +106,7 @@ async fn parrot(answer: &'static [u8]) -> String {
                 let mut piece = [0; 4096];
                 while let Ok(length @ 1..) = stream.read(&mut piece).await {
                     let asked = String::from_utf8_lossy(&piece[..length]).into_owned();
-                    let commands = asked.matches("*").count().max(1);
+                    let commands = asked.matches('*').count().max(1);
                     let said = if asked.contains("gateway:limit:") {
                         answer.to_vec()
                     } else if asked.contains("EVALSHA") {
