@@ -43,7 +43,9 @@ async fn beat(store: &Weak<Store>, link: &Arc<Link>) {
         }
         let Some(store) = store.upgrade() else { return };
         let mut connection = link.connection.clone();
-        match in_time(script::beat(&mut connection, &store.id, LIFE)).await {
+        // Nobody waits for a beat, so it may take its time; that the store is slow is for requests to find out.
+        let beat = script::beat(&mut connection, &store.id, LIFE);
+        match time::timeout(CONNECT, beat).await.unwrap_or(Err(Failure::Late(CONNECT))) {
             Ok(gateways) => store.heard(link, gateways),
             Err(failure) => return store.lose(link, &failure),
         }
