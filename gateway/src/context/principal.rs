@@ -19,8 +19,8 @@ pub(crate) struct Identity {
     pub(crate) id: String,
     /// The claim `roles`, in the token's order.
     pub(crate) roles: Vec<String>,
-    /// The name of the API key, if it was one.
-    pub(crate) api_key: Option<String>,
+    /// The name of the API key, when it was one and no token.
+    pub(crate) api_key: Option<Arc<str>>,
 }
 
 impl Principal {
@@ -32,7 +32,7 @@ impl Principal {
         }
     }
 
-    /// The name of the API key that proved it, if one did.
+    /// The name of the API key that was presented; `None` without one.
     pub(crate) fn api_key(&self) -> Option<&str> {
         match self {
             Self::Anonymous => None,

@@ -116,7 +116,7 @@ mod tests {
         let rpc = RpcId::new("a.B", "C");
         let (here, there) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         let known = |id: &str, api_key: Option<&str>| {
-            let api_key = api_key.map(str::to_owned);
+            let api_key = api_key.map(Arc::from);
             Principal::Known(Arc::new(Identity { id: id.to_owned(), roles: Vec::new(), api_key }))
         };
         let (ada, bob) = (known("ada", None), known("bob", Some("till-1")));
