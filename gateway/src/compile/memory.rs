@@ -126,4 +126,30 @@ mod tests {
         memory.forget_unused();
         assert!(memory.peers.is_empty());
     }
+
+    #[tokio::test]
+    async fn what_a_limit_has_counted_is_found_again_as_long_as_it_allows_the_same() {
+        let mut memory = Memory::default();
+        let allowance = |name: &str, burst| {
+            let interval = Duration::from_secs(1);
+            Arc::new(Allowance { name: name.into(), burst, interval })
+        };
+        let counted = memory.limit(By::Principal, &allowance("a", 1));
+        let same = memory.limit(By::Principal, &allowance("a", 1));
+        assert!(Arc::ptr_eq(&counted, &same));
+        for other in [
+            memory.limit(By::Principal, &allowance("b", 1)),
+            memory.limit(By::Principal, &allowance("a", 2)),
+            memory.limit(By::Address, &allowance("a", 1)),
+        ] {
+            assert!(!Arc::ptr_eq(&counted, &other));
+        }
+        let location = |url| Location::parse(url).unwrap();
+        let store = memory.store(&location("redis://127.0.0.1:1"));
+        assert!(Arc::ptr_eq(&store, &memory.store(&location("redis://127.0.0.1:1"))));
+        assert!(!Arc::ptr_eq(&store, &memory.store(&location("redis://127.0.0.1:1/1"))));
+        drop((counted, same, store));
+        memory.forget_unused();
+        assert!(memory.limits.is_empty() && memory.stores.is_empty());
+    }
 }

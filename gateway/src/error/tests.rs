@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
+use prost::Message as _;
+
 use super::*;
+use crate::context::{Allowance, Standing};
 use crate::resilience::DeadlineExceeded;
 use crate::transcoding::{InvalidField, InvalidFrame, InvalidHeader};
 
@@ -30,6 +33,21 @@ fn answered(status: Status) -> GatewayError {
 fn broken() -> Status {
     let io = std::io::Error::other("tcp connect error to 10.0.0.7:50051");
     Status::from_error(Box::new(io))
+}
+
+#[test]
+fn who_asks_too_often_is_told_when_to_come_again_in_whole_seconds() {
+    let interval = Duration::from_millis(1500);
+    let allowance = Arc::new(Allowance { name: "login".into(), burst: 2, interval });
+    let standing = Standing { allowance, remaining: 0, next: Duration::from_millis(1001) };
+    let verdict =
+        check(Exceeded { standing, overrun: Vec::new() }, "- 429 RESOURCE_EXHAUSTED Client");
+    let wait = Some(Duration::from_secs(2));
+    assert_eq!(verdict.retry_after, wait);
+    let details = tonic_types::pb::Status::decode(verdict.details.clone()).unwrap();
+    let status = Status::with_details(Code::ResourceExhausted, "", details.encode_to_vec().into());
+    assert_eq!(status.get_details_retry_info().unwrap().retry_delay, wait);
+    assert!(verdict.detail.contains("`login` lets the next one through in 2 s"), "{verdict:?}");
 }
 
 #[test]

@@ -149,7 +149,9 @@ mod tests {
     use tonic::Code;
 
     use super::*;
-    use crate::context::{CallRecord, Identity, Principal, RequestId, RpcId, Try};
+    use crate::context::{
+        Allowance, CallRecord, Identity, Principal, RequestId, RpcId, Standing, Try,
+    };
 
     fn journey(path: &str) -> Journey {
         let trace =
@@ -180,6 +182,21 @@ mod tests {
             "status": 200, "code": "OK", "sent": 0, "complete": true, "duration_us": 7, "steps_us": {"route": 7},
         });
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn tells_the_tightest_limit_and_those_that_only_count() {
+        let mut journey = journey("/");
+        let allowance = |name: &str| {
+            let interval = std::time::Duration::from_secs(1);
+            Arc::new(Allowance { name: name.into(), burst: 3, interval })
+        };
+        let (near, next) = (allowance("near"), std::time::Duration::from_secs(1));
+        journey.limits.tighten(Standing { allowance: near, remaining: 2, next });
+        journey.limits.overrun.push(allowance("trial"));
+        let line: Value = serde_json::from_str(&json(&journey)).unwrap();
+        assert_eq!((&line["limit"], &line["limit_remaining"]), (&"near".into(), &2.into()));
+        assert_eq!(line["limits_overrun"], serde_json::json!(["trial"]));
     }
 
     #[test]
