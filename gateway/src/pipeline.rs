@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticator;
-use crate::authorization::Access;
+use crate::authorization::Rule;
 use crate::call::Rpcs;
 use crate::context::{Body, Call, Journey, RpcId, Step};
 use crate::error::{self, GatewayError};
@@ -26,7 +26,7 @@ pub(crate) struct Target {
     /// The RPC.
     pub(crate) rpc: RpcId,
     /// Who may call it.
-    pub(crate) access: Access,
+    pub(crate) access: Arc<Rule>,
     /// How its messages are read and rendered.
     pub(crate) binding: Binding,
 }

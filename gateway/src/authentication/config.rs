@@ -46,6 +46,11 @@ pub(crate) struct TrustedIssuer {
 }
 
 impl Config {
+    /// Whether there is a credential that is accepted.
+    pub(crate) fn knows_anybody(&self) -> bool {
+        !self.issuers.is_empty()
+    }
+
     /// The issuers that are written right; what is wrong with the others is added to the problems.
     pub(crate) fn read(&self, problems: &mut Vec<Problem>) -> Vec<TrustedIssuer> {
         let mut seen = HashSet::new();

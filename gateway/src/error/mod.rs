@@ -16,7 +16,7 @@ use thiserror::Error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::authorization::Denied;
+use crate::authorization::{Denied, HIDDEN};
 use crate::context::{Failure, Origin, RpcId, StreamFailure, StreamRecord, Verdict, code_name};
 use crate::resilience::{DeadlineExceeded, InvalidTimeout};
 use crate::transcoding::{Spelling, UnreadableBody};
@@ -47,6 +47,9 @@ pub(crate) enum GatewayError {
     /// Room 3.
     #[error(transparent)]
     Authorization(#[from] Denied),
+    /// The service knows no such object, and its rule lets nobody learn that from the answer.
+    #[error("{HIDDEN}")]
+    Hidden(#[source] upstream::Error),
     /// The client's own deadline is not one.
     #[error(transparent)]
     Timeout(#[from] InvalidTimeout),
@@ -124,8 +127,11 @@ impl GatewayError {
                 self.client(None, StatusCode::UNAUTHORIZED, Code::Unauthenticated),
                 authentication::CHALLENGE,
             ),
-            Self::Authorization(Denied::Forbidden) => {
-                self.client(None, StatusCode::FORBIDDEN, Code::PermissionDenied)
+            Self::Authorization(
+                Denied::Forbidden | Denied::ForbiddenToAll | Denied::Undecided(_),
+            ) => self.client(None, StatusCode::FORBIDDEN, Code::PermissionDenied),
+            Self::Authorization(Denied::Hidden(_)) | Self::Hidden(_) => {
+                self.client(None, StatusCode::NOT_FOUND, Code::NotFound)
             }
             Self::Timeout(_) => {
                 self.client(Some("invalid-timeout"), StatusCode::BAD_REQUEST, Code::InvalidArgument)
@@ -323,6 +329,13 @@ fn failed(failure: &Failure) -> Verdict {
             Code::Unavailable,
             Origin::Upstream,
             "the connection to the service broke".to_owned(),
+        ),
+        Failure::Denied(_) => verdict(
+            None,
+            StatusCode::FORBIDDEN,
+            Code::PermissionDenied,
+            Origin::Client,
+            failure.to_string(),
         ),
         Failure::Cut(cut) => verdict(
             Some("stream-ended"),

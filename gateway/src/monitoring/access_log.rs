@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::context::{Journey, Origin, Step, code_name};
+use crate::context::{Denial, Journey, Origin, Step, code_name};
 
 /// How much of a text that the client chose is told, in bytes: a request has room for sixteen times as much.
 const TOLD: usize = 2048;
@@ -35,6 +35,9 @@ struct Line<'a> {
     origin: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Cow<'a, str>>,
+    /// Whether a rule said no to the message or the answer, or could not be decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    denied: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     messages: Option<u64>,
     sent: u64,
@@ -63,6 +66,7 @@ pub(super) fn json(journey: &Journey) -> String {
         code: code_name(code),
         origin: at_fault.map(origin),
         cause: cause.map(cut),
+        denied: journey.calls.iter().find_map(|call| call.denied).map(denial),
         messages: journey.stream.as_ref().map(|stream| stream.messages()),
         sent: journey.sent,
         complete: journey.complete,
@@ -117,6 +121,13 @@ fn name(step: Step) -> &'static str {
     }
 }
 
+fn denial(denial: Denial) -> &'static str {
+    match denial {
+        Denial::Refused => "refused",
+        Denial::Undecided => "undecided",
+    }
+}
+
 fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Client => "client",
@@ -137,7 +148,7 @@ mod tests {
     use tonic::Code;
 
     use super::*;
-    use crate::context::{CallRecord, Identity, Principal, RequestId, RpcId, Try};
+    use crate::context::{Identity, Principal, RequestId, RpcId, Try};
 
     fn journey(path: &str) -> Journey {
         let trace =
@@ -159,7 +170,7 @@ mod tests {
         tokio::time::advance(std::time::Duration::from_micros(7)).await;
         journey.mark(Step::Route);
         let tries = vec![Try { endpoint: "http://a:1".into(), code: Some(Code::Ok) }];
-        journey.calls.push(CallRecord { rpc: RpcId::new("user.v1.UserService", "GetUser"), tries });
+        journey.call(RpcId::new("user.v1.UserService", "GetUser")).tries = tries;
         let line: Value = serde_json::from_str(&json(&journey)).unwrap();
         let expected = serde_json::json!({
             "time": line["time"], "request_id": "r-1", "trace_id": "0af7651916cd43dd8448eb211c80319c",
