@@ -19,6 +19,8 @@ pub(crate) struct Identity {
     pub(crate) id: String,
     /// The claim `roles`, in the token's order.
     pub(crate) roles: Vec<String>,
+    /// The name of the API key, when it was one and no token.
+    pub(crate) api_key: Option<Arc<str>>,
 }
 
 impl Principal {
@@ -27,6 +29,14 @@ impl Principal {
         match self {
             Self::Anonymous => None,
             Self::Known(identity) => Some(&identity.id),
+        }
+    }
+
+    /// The name of the API key that was presented; `None` without one.
+    pub(crate) fn api_key(&self) -> Option<&str> {
+        match self {
+            Self::Anonymous => None,
+            Self::Known(identity) => identity.api_key.as_deref(),
         }
     }
 

@@ -182,6 +182,8 @@ impl GatewayError {
             E::Expired => "token-expired",
             E::NotYetValid => "token-not-yet-valid",
             E::NotBearer | E::SeveralCredentials => "invalid-credential",
+            E::UnknownApiKey => "invalid-api-key",
+            E::ExpiredApiKey => "api-key-expired",
             _ => "invalid-token",
         };
         let challenge = error.challenge().unwrap_or(authentication::CHALLENGE);

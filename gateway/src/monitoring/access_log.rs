@@ -19,6 +19,9 @@ struct Line<'a> {
     client: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<&'a str>,
+    /// The name of the API key, never the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<&'a str>,
     method: Cow<'a, str>,
     path: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +59,7 @@ pub(super) fn json(journey: &Journey) -> String {
         trace_id: &journey.trace_id,
         client: journey.client.to_string(),
         principal: journey.principal.id(),
+        api_key: journey.principal.api_key(),
         method: cut(journey.method.as_str()),
         path: cut(&journey.path),
         route: journey.route.as_deref(),
@@ -165,7 +169,7 @@ mod tests {
     async fn tells_who_asked_what_and_what_became_of_it() {
         let mut journey = journey("/api/users/123");
         journey.route = Some("/api/users/{id}".into());
-        let identity = Identity { id: "123".to_owned(), roles: vec![] };
+        let identity = Identity { id: "123".to_owned(), roles: vec![], api_key: None };
         journey.principal = Principal::Known(Arc::new(identity));
         tokio::time::advance(std::time::Duration::from_micros(7)).await;
         journey.mark(Step::Route);

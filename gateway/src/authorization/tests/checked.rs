@@ -167,7 +167,7 @@ fn a_field_and_a_literal_of_another_type() {
             25,
             "`an_int64` is a whole number, and can't be compared with a floating-point number",
         ),
-        ("request.scalars.a_bool == 1", 24, "true or false can't be compared with a whole number"),
+        ("request.scalars.a_bool == 1", 23, "true or false can't be compared with a whole number"),
         (
             "request.lists.a_string == claims.sub",
             23,
@@ -179,7 +179,7 @@ fn a_field_and_a_literal_of_another_type() {
         (
             "claims.sub in [1, 2]",
             11,
-            "`claims.sub` is a text, and can't be compared with a list (a whole number each)",
+            "`claims.sub` is a text, and can't be compared with a whole number",
         ),
         ("request.scalars.an_int32 < '5'", 25, "`an_int32` is a whole number: write 5"),
         (

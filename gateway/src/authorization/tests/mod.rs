@@ -2,6 +2,7 @@
 
 mod admitted;
 mod checked;
+mod cost;
 mod decided;
 mod section;
 mod undecided;
@@ -36,7 +37,7 @@ fn section(yaml: &str, rpc: &str) -> (Option<Arc<Rule>>, Vec<String>) {
 
 fn known(id: &str, roles: &[&str]) -> Principal {
     let roles = roles.iter().map(|&role| role.to_owned()).collect();
-    Principal::Known(Arc::new(Identity { id: id.to_owned(), roles }))
+    Principal::Known(Arc::new(Identity { id: id.to_owned(), roles, api_key: None }))
 }
 
 /// An `All` as wire bytes.
