@@ -2,7 +2,6 @@
 
 mod admitted;
 mod checked;
-mod cost;
 mod decided;
 mod section;
 mod undecided;

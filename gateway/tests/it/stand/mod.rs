@@ -19,6 +19,7 @@ use std::time::Duration;
 
 pub(crate) use answer::{Answer, Latch};
 pub(crate) use ask::Ask;
+pub(crate) use config::Config;
 pub(crate) use feed::Feed;
 pub(crate) use frames::{Outcome, request as request_by_frames};
 pub(crate) use gate::{Exit, Gate, run};
