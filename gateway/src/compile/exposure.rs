@@ -191,8 +191,7 @@ impl Compiler<'_> {
             );
         }
         if access.needs_principal() && self.nobody {
-            let message =
-                "nobody could be admitted: no issuer is trusted and no API key known, add one to authentication.issuers or authentication.api_keys";
+            let message = "nobody could be admitted: no issuer is trusted and no API key known, add one to authentication.issuers or authentication.api_keys";
             return self.refuse(id, line, message.to_owned());
         }
         let path = format!("/{id}");

@@ -67,8 +67,7 @@ async fn a_path_is_read_once_by_everybody() {
         ("/v1/dishes/bob#ada", &[400, 403]),
     ] {
         let authorization = format!("authorization: Bearer {}\r\n", shop.ada);
-        let reply =
-            Wire::ask_with(&shop.gate, &format!("GET {path}"), &authorization).await;
+        let reply = Wire::ask_with(&shop.gate, &format!("GET {path}"), &authorization).await;
         assert!(statuses.contains(&reply.status), "{path}: {reply}");
         kitchen.saw_nothing();
     }
