@@ -375,7 +375,8 @@ async fn a_machine_comes_with_a_key_that_no_service_sees() {
         .start()
         .await;
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"machine-7f3a9c51e2d84b06");
-    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: Vec<String> = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash.concat();
     let keys = format!(
         "keys:\n  - {{ name: nightly, sha256: {hash}, principal: batch, roles: [admin] }}\n"
     );

@@ -9,7 +9,9 @@ const KEY: &str = "k-7f3a9c51e2d84b06a1";
 const HASH: &str = "d44c3dbe8df7c6a67ea4e5f1e1a3a7b8c2b9a5b9b9b4f1a7e3d5c1f0a9b8c7d6";
 
 fn hash(key: &str) -> String {
-    cache::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes: Vec<String> =
+        cache::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.concat()
 }
 
 fn keys(text: &str) -> Result<ApiKeys, Vec<String>> {

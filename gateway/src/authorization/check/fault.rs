@@ -98,19 +98,15 @@ fn of_enum(name: &str, field: &Field, given: Option<&Value<'static>>) -> String 
         Some(Value::Str(text)) => field.enum_number(text).map(|number| (number, text)),
         _ => None,
     };
-    match meant {
-        Some((number, text)) => {
-            format!("`{name}` is an enum, and an enum is a number: write {number} for {text}")
-        }
-        None => {
-            let values: Vec<String> = field
-                .enum_names()
-                .take(12)
-                .filter_map(|value| Some(format!("{value} is {}", field.enum_number(value)?)))
-                .collect();
-            format!("`{name}` is an enum, and an enum is a number: {}", values.join(", "))
-        }
+    if let Some((number, text)) = meant {
+        return format!("`{name}` is an enum, and an enum is a number: write {number} for {text}");
     }
+    let values: Vec<String> = field
+        .enum_names()
+        .take(12)
+        .filter_map(|value| Some(format!("{value} is {}", field.enum_number(value)?)))
+        .collect();
+    format!("`{name}` is an enum, and an enum is a number: {}", values.join(", "))
 }
 
 /// Beside a list of literals it is the field that says what should stand in it.

@@ -110,7 +110,7 @@ async fn what_a_client_says_about_itself_is_nothing() {
     let anonymous = kitchen.only_call();
     assert_eq!(anonymous.header("x-principal-id"), None);
     for seen in [seen, anonymous] {
-        for (name, _) in seen.headers.iter() {
+        for (name, _) in &seen.headers {
             let plain = name.as_str().replace(['_', '.'], "-");
             let ours = ["x-principal-id", "x-principal-roles"].contains(&name.as_str());
             assert!(ours || !(plain.contains("principal") || plain.contains("user-id")), "{name}");
