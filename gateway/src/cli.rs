@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ use tokio::task;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use crate::compile::{Compiled, Memory, compile};
+use crate::compile::{Compiled, Exposed, Memory, compile};
 use crate::config::Config;
 use crate::monitoring::Monitor;
 use crate::server::Door;
@@ -248,9 +249,9 @@ fn reachable(address: &str) -> String {
 
 fn show(compiled: &Compiled) -> ExitCode {
     let mut out = io::stdout().lock();
-    let mut lines: Vec<String> = compiled.exposed.iter().map(ToString::to_string).collect();
-    lines.insert(0, format!("{:<48} {:<44} {}", "ROUTE", "RPC", "ACCESS"));
-    match lines.iter().try_for_each(|line| writeln!(out, "{line}")) {
+    let exposed = compiled.exposed.iter().map(ToString::to_string);
+    let mut lines = iter::once(Exposed::titles()).chain(exposed);
+    match lines.try_for_each(|line| writeln!(out, "{line}")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use crate::authorization::Access;
+use crate::authorization::Rule;
 use crate::context::RpcId;
 use crate::error::GatewayError;
 use crate::rate_limiting::Limits;
@@ -19,7 +19,7 @@ pub(crate) struct Target {
     /// The RPC.
     pub(crate) rpc: RpcId,
     /// Who may call it.
-    pub(crate) access: Access,
+    pub(crate) access: Arc<Rule>,
     /// How often.
     pub(crate) limits: Arc<Limits>,
     /// How its messages are read and rendered.

@@ -198,9 +198,15 @@ fn all_mistakes_are_told_together_each_with_its_line() {
 fn check_prints_what_is_exposed() {
     let (code, said) = check("issuer: https", "issuer: https");
     assert_eq!(code, Some(0), "{said}");
-    for words in
-        ["order.v1.OrderService/CancelOrder", "/api/orders/{id}:cancel", "role:admin", "public"]
-    {
+    for words in [
+        "order.v1.OrderService/CancelOrder",
+        "/api/orders/{id}:cancel",
+        "role:admin",
+        "public",
+        "order_reader     gateway: principal, answer",
+        "self             gateway: principal, request",
+        "authenticated    gateway: principal; service: ownership",
+    ] {
         assert!(said.contains(words), "{words} is not in: {said}");
     }
     assert!(!said.contains("IntentService"), "{said}");

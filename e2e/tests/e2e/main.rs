@@ -21,6 +21,7 @@ mod issuer;
 mod load_balancing;
 mod monitoring;
 mod new_service;
+mod ownership;
 mod pages;
 mod parts;
 mod paths;

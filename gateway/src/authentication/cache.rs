@@ -15,7 +15,7 @@ use crate::context::Identity;
 /// The least an entry counts: what it takes beside the texts, so that many small ones are bounded too.
 const ENTRY: usize = 512;
 
-/// The SHA-256 of a token. The token itself is not kept: who reads the memory finds nothing to replay.
+/// The SHA-256 of a credential. The credential itself is not kept: who reads the memory finds nothing to replay.
 pub(super) type Digest = [u8; 32];
 
 /// A proof, with everything it rests on.
@@ -62,9 +62,10 @@ impl fmt::Debug for TokenCache {
     }
 }
 
-pub(super) fn digest(token: &str) -> Digest {
+/// The SHA-256 of a credential.
+pub(super) fn digest(credential: &[u8]) -> Digest {
     let mut bytes = Digest::default();
-    bytes.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+    bytes.copy_from_slice(digest::digest(&digest::SHA256, credential).as_ref());
     bytes
 }
 

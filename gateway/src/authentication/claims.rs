@@ -14,7 +14,7 @@ const LEEWAY: SignedDuration = SignedDuration::from_secs(5);
 /// week is still a sign that something is wrong.
 const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 const MAX_SUBJECT: usize = 255;
-const MAX_ROLES: usize = 64;
+pub(super) const MAX_ROLES: usize = 64;
 const MAX_ROLE: usize = 64;
 
 /// The claims that are read (RFC 7519, section 4.1), and `roles`. A claim that occurs twice is refused.
@@ -74,7 +74,8 @@ impl Claims {
         if !names(required(self.aud.as_ref(), "aud")?, audience)? {
             return Err(Error::WrongAudience);
         }
-        Ok((Identity { id: self.subject()?, roles: self.roles()?, api_key: None }, validity))
+        let identity = Identity { id: self.subject()?, roles: self.roles()?, api_key: None };
+        Ok((identity, validity))
     }
 
     fn validity(&self) -> Result<Validity, Error> {
@@ -94,9 +95,7 @@ impl Claims {
     fn subject(&self) -> Result<String, Error> {
         let subject =
             required(self.sub.as_ref(), "sub")?.as_str().ok_or(Error::InvalidClaim("sub"))?;
-        let fits = (1..=MAX_SUBJECT).contains(&subject.len())
-            && subject.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
-        if fits { Ok(subject.to_owned()) } else { Err(Error::InvalidClaim("sub")) }
+        if is_subject(subject) { Ok(subject.to_owned()) } else { Err(Error::InvalidClaim("sub")) }
     }
 
     /// The roles become metadata too, joined by commas.
@@ -138,7 +137,14 @@ fn shifted(moment: Timestamp, by: SignedDuration) -> Timestamp {
     moment.checked_add(by).unwrap_or(moment)
 }
 
-fn is_role(text: &str) -> bool {
+/// Whether a text can be the id of a principal.
+pub(super) fn is_subject(text: &str) -> bool {
+    (1..=MAX_SUBJECT).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
+}
+
+/// Whether a text can be a role.
+pub(super) fn is_role(text: &str) -> bool {
     (1..=MAX_ROLE).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
 }

@@ -13,14 +13,22 @@ pub(crate) const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer");
 /// Why a credential was not accepted. No message repeats any part of the token.
 #[derive(Clone, Debug, Error)]
 pub(crate) enum Error {
-    /// More than one `Authorization` header: which one counts would be a guess.
-    #[error("the request has several Authorization headers: send exactly one")]
+    /// More than one `Authorization` header or API key, or both: which one counts would be a guess.
+    #[error(
+        "the request has several credentials, several Authorization headers or API keys or both: send exactly one"
+    )]
     SeveralCredentials,
     /// Another scheme, or none.
     #[error(
         "the Authorization header is not a Bearer token: send `Authorization: Bearer` and the token"
     )]
     NotBearer,
+    /// No key like this is in the file.
+    #[error("the API key is not known here: send it as it was given to you, or ask for a new one")]
+    UnknownApiKey,
+    /// The time at which the key ends has come.
+    #[error("the API key has expired: ask for a new one")]
+    ExpiredApiKey,
     /// Over 8 KiB.
     #[error("the token is too long: tokens of at most 8192 characters are accepted")]
     TooLong,
@@ -87,7 +95,7 @@ impl Error {
     pub(crate) fn challenge(&self) -> Option<HeaderValue> {
         match self {
             Self::KeysUnavailable { .. } => None,
-            Self::NotBearer => Some(CHALLENGE),
+            Self::NotBearer | Self::UnknownApiKey | Self::ExpiredApiKey => Some(CHALLENGE),
             _ => HeaderValue::try_from(format!(
                 "Bearer error=\"invalid_token\", error_description=\"{self}\""
             ))
@@ -135,7 +143,9 @@ mod tests {
 
     #[test]
     fn a_request_without_a_token_is_told_the_scheme_only() {
-        assert_eq!(Error::NotBearer.challenge().unwrap(), "Bearer");
+        for error in [Error::NotBearer, Error::UnknownApiKey, Error::ExpiredApiKey] {
+            assert_eq!(error.challenge().unwrap(), "Bearer");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! Chapter 2: docs/02-authentication.md
 
 mod algorithm;
+mod api_key;
 mod cache;
 mod claims;
 mod clock;
@@ -21,6 +22,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 
 pub(crate) use self::algorithm::Algorithm;
+pub(crate) use self::api_key::ApiKeys;
 pub(crate) use self::cache::TokenCache;
 pub(crate) use self::clock::Clock;
 pub(crate) use self::config::{Config, TrustedIssuer};
@@ -35,6 +37,7 @@ pub(crate) struct Authenticator {
     issuers: Vec<(Arc<TrustedIssuer>, Arc<KeySet>)>,
     cache: Arc<TokenCache>,
     clock: Clock,
+    api_keys: Option<ApiKeys>,
 }
 
 impl Authenticator {
@@ -46,18 +49,28 @@ impl Authenticator {
         clock: Clock,
     ) -> Self {
         let issuers = issuers.into_iter().map(|(issuer, keys)| (Arc::new(issuer), keys)).collect();
-        Self { issuers, cache, clock }
+        Self { issuers, cache, clock, api_keys: None }
+    }
+
+    /// Takes these API keys beside tokens.
+    pub(crate) fn with_api_keys(self, api_keys: Option<ApiKeys>) -> Self {
+        Self { api_keys, ..self }
     }
 
     /// Says who is asking. Waits at most three seconds, and only when the issuer's keys are being fetched.
     ///
     /// # Errors
     ///
-    /// When the request carries a credential that is not one valid Bearer token (RFC 6750, section 2.1), or when
-    /// the issuer's keys cannot be had.
+    /// When the request carries a credential that is not one valid Bearer token (RFC 6750, section 2.1) or one API key,
+    /// or when the issuer's keys cannot be had.
     pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Error> {
+        if let Some(keys) = &self.api_keys
+            && let Some(identity) = keys.identify(headers, self.clock.now())?
+        {
+            return Ok(Principal::Known(identity));
+        }
         let Some(text) = credential::bearer(headers)? else { return Ok(Principal::Anonymous) };
-        let digest = cache::digest(text);
+        let digest = cache::digest(text.as_bytes());
         if let Some(identity) = self.remembered(&digest, self.clock.now()) {
             return Ok(Principal::Known(identity));
         }

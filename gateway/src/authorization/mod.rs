@@ -1,39 +1,39 @@
 //! Decides what a principal may do.
 //!
-//! Its first floor is the access level of each RPC, decided from the principal alone, before the body is read. The
-//! answer is a [`Permit`], which only this room can make and without which no call is made. It never looks at
-//! credentials: who the principal is was proven before.
+//! Each RPC has a [`Rule`]. It is asked before the body is read, before the service is called and before the answer
+//! leaves, and says no as soon as it can. The first yes is a [`Permit`], which only this room can make and without which
+//! no call is made. It never looks at credentials: who the principal is was proven before.
+//!
+//! Rules are written in CEL. The crate `cel` parses them and does no more: `check` gives every part a type by the
+//! descriptors, and `evaluate` decides the typed tree.
 //! Chapter 3: docs/03-authorization.md
 
+mod access;
+mod check;
 mod config;
-
-use std::fmt;
+mod evaluate;
+mod expression;
+mod rule;
+mod source;
 
 use thiserror::Error;
 
-pub(crate) use self::config::Config;
-use crate::context::Principal;
+pub(crate) use self::access::Access;
+pub(crate) use self::config::{Config, Line};
+pub(crate) use self::evaluate::Undecided;
+pub(crate) use self::rule::{AnswerRule, Rule};
 
-/// Who may call an RPC.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// Everybody.
-    Public,
-    /// Everybody who is known.
-    Authenticated,
-    /// Everybody who has the role.
-    Role(String),
-    /// Nobody from outside.
-    Internal,
-}
-
-/// The proof that a principal may make a call.
+/// The proof that a principal was admitted to an RPC.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Permit(());
 
+/// What a client reads where it may not learn whether something exists.
+pub(crate) const HIDDEN: &str =
+    "there is no such thing, or it is not for this client: check the id and the account";
+
 /// Why a principal may not make a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Denied {
     /// Nobody is known to be asking: 401.
     #[error("this needs a signed-in client: sign in and send the token as `Authorization: Bearer`")]
@@ -41,77 +41,23 @@ pub(crate) enum Denied {
     /// The principal may not: 403.
     #[error("this is not allowed for the signed-in principal: use an account that has the right")]
     Forbidden,
+    /// Nobody may, whoever they are: 403.
+    #[error("this request is not allowed, whoever makes it")]
+    ForbiddenToAll,
+    /// It can't be found out whether they may, so they may not: 403.
+    #[error("this is not allowed: it can't be decided whether it may be")]
+    Undecided(#[source] Undecided),
+    /// The principal may not, and may not learn whether there is anything that they might not: 404.
+    #[error("{HIDDEN}")]
+    Hidden(#[source] Option<Undecided>),
 }
 
-impl Access {
-    /// Judges the principal alone.
-    pub(crate) fn admit(&self, principal: &Principal) -> Result<Permit, Denied> {
-        match (self, principal) {
-            (Self::Internal, _) => Err(Denied::Forbidden),
-            (Self::Public, _) | (Self::Authenticated, Principal::Known(_)) => Ok(Permit(())),
-            (Self::Authenticated | Self::Role(_), Principal::Anonymous) => {
-                Err(Denied::NeedsAuthentication)
-            }
-            (Self::Role(role), Principal::Known(identity)) => {
-                if identity.roles.contains(role) {
-                    Ok(Permit(()))
-                } else {
-                    Err(Denied::Forbidden)
-                }
-            }
-        }
-    }
-}
-
-impl fmt::Display for Access {
-    /// As it is written in the configuration.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Public => f.write_str("public"),
-            Self::Authenticated => f.write_str("authenticated"),
-            Self::Role(role) => write!(f, "role:{role}"),
-            Self::Internal => f.write_str("internal"),
-        }
+impl Denied {
+    /// Whether it is no decision, but the lack of one.
+    pub(crate) fn is_undecided(&self) -> bool {
+        matches!(self, Self::Undecided(_) | Self::Hidden(Some(_)))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::context::Identity;
-
-    fn known(roles: &[&str]) -> Principal {
-        let roles = roles.iter().map(|&role| role.to_owned()).collect();
-        Principal::Known(Arc::new(Identity { id: "123".to_owned(), roles, api_key: None }))
-    }
-
-    #[test]
-    fn admits_exactly_whom_the_access_names() {
-        let admin = || Access::Role("admin".to_owned());
-        let unsigned = Err(Denied::NeedsAuthentication);
-        let forbidden = Err(Denied::Forbidden);
-        for (access, principal, expected) in [
-            (Access::Public, Principal::Anonymous, Ok(())),
-            (Access::Public, known(&[]), Ok(())),
-            (Access::Authenticated, Principal::Anonymous, unsigned),
-            (Access::Authenticated, known(&[]), Ok(())),
-            (admin(), Principal::Anonymous, unsigned),
-            (admin(), known(&[]), forbidden),
-            (admin(), known(&["user"]), forbidden),
-            (admin(), known(&["Admin"]), forbidden),
-            (admin(), known(&["admin2"]), forbidden),
-            (admin(), known(&["adm"]), forbidden),
-            (admin(), known(&["user,admin"]), forbidden),
-            (admin(), known(&["role:admin"]), forbidden),
-            (admin(), known(&["admin"]), Ok(())),
-            (admin(), known(&["user", "admin"]), Ok(())),
-            (Access::Internal, Principal::Anonymous, forbidden),
-            (Access::Internal, known(&["admin", "internal"]), forbidden),
-        ] {
-            let answer = access.admit(&principal).map(drop);
-            assert_eq!(answer, expected, "{access:?} for {principal:?}");
-        }
-    }
-}
+mod tests;

@@ -8,8 +8,8 @@ use http::uri::PathAndQuery;
 
 use super::limits::RateLimiting;
 use super::upstreams::Upstreams;
-use crate::authorization::Access;
-use crate::call::Rpcs;
+use crate::authorization::{Access, Line, Rule};
+use crate::call::{Rpcs, Served};
 use crate::config::Config;
 use crate::context::RpcId;
 use crate::message::{RpcType, Schema};
@@ -33,13 +33,25 @@ pub(crate) struct Exposed {
     pub(crate) route: String,
     /// The RPC it leads to.
     pub(crate) rpc: String,
-    /// Who may call it, as written, and what is special about the route.
+    /// Who may call it, as written.
     pub(crate) access: String,
+    /// Who decides that, and on what; and what is special about the route.
+    pub(crate) decides: String,
+}
+
+impl Exposed {
+    /// What stands over the columns of the table.
+    pub(crate) fn titles() -> String {
+        let [route, rpc, access, decides] =
+            ["ROUTE", "RPC", "ACCESS", "DECIDED BY"].map(str::to_owned);
+        Self { route, rpc, access, decides }.to_string()
+    }
 }
 
 impl fmt::Display for Exposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<48} {:<44} {}", self.route, self.rpc, self.access)
+        let Self { route, rpc, access, decides } = self;
+        write!(f, "{route:<48} {rpc:<44} {access:<16} {decides}")
     }
 }
 
@@ -51,7 +63,7 @@ pub(super) fn compile(
     limits: &RateLimiting,
     problems: &mut Vec<Problem>,
 ) -> Option<Exposure> {
-    let access = config.authorization.read(problems);
+    let access = config.authorization.compile(schema, problems);
     let rules = Rules::compile(&config.transcoding.rules, problems);
     let schema = schema?;
     refuse_forgotten(config, schema, &rules, upstreams, problems);
@@ -59,7 +71,7 @@ pub(super) fn compile(
     let mut compiler = Compiler {
         config,
         rules: &rules,
-        no_issuer: config.authentication.issuers.is_empty() && !config.unread("authentication"),
+        nobody: !config.authentication.knows_anybody() && !config.unread("authentication"),
         upstreams_unread: config.unread("upstreams"),
         upstreams,
         limits,
@@ -70,8 +82,10 @@ pub(super) fn compile(
         rpcs: Rpcs::default(),
         exposed: Vec::new(),
     };
-    for (rpc, access) in &access {
-        compiler.expose(rpc, access, schema);
+    for (rpc, Line { access, rule }) in &access {
+        if let Some(rule) = rule {
+            compiler.expose(rpc, access, rule, schema);
+        }
     }
     let Compiler { routes, places, methods, rpcs, exposed, .. } = compiler;
 
@@ -125,7 +139,8 @@ fn refuse_forgotten(
 
 struct Compiler<'a> {
     config: &'a Config,
-    no_issuer: bool,
+    /// Whether no credential is accepted.
+    nobody: bool,
     upstreams_unread: bool,
     upstreams: &'a Upstreams,
     limits: &'a RateLimiting,
@@ -148,7 +163,13 @@ struct Written<'a> {
 }
 
 impl Compiler<'_> {
-    fn expose(&mut self, id: &RpcId, line: &Spanned<Access>, schema: &Arc<Schema>) {
+    fn expose(
+        &mut self,
+        id: &RpcId,
+        line: &Spanned<Access>,
+        access: &Arc<Rule>,
+        schema: &Arc<Schema>,
+    ) {
         let Some(rpc) = schema.method(id.as_str()) else {
             return self.refuse(id, line, unknown(id.as_str(), schema));
         };
@@ -172,9 +193,8 @@ impl Compiler<'_> {
                 "an RPC whose requests are a stream can't be exposed: make it internal".to_owned(),
             );
         }
-        if line.value != Access::Public && self.no_issuer {
-            let message =
-                "nobody could be admitted: no issuer is trusted, add one to authentication.issuers";
+        if access.needs_principal() && self.nobody {
+            let message = "nobody could be admitted: no issuer is trusted and no API key known, add one to authentication.issuers or authentication.api_keys";
             return self.refuse(id, line, message.to_owned());
         }
         let path = format!("/{id}");
@@ -182,13 +202,14 @@ impl Compiler<'_> {
             return self.refuse(id, line, "its name is not a path".to_owned());
         };
         let method = Method { path: path_and_query, streams: rpc.server_streaming() };
-        self.rpcs.insert(id.clone(), Arc::clone(upstream), method);
+        let served = Served { upstream: Arc::clone(upstream), method, rule: Arc::clone(access) };
+        self.rpcs.insert(id.clone(), served);
         let options =
             Options::compile(&self.config.transcoding, &rpc, upstream.name(), self.problems);
         if let Some((place, bindings)) = self.rules.of(id.as_str()) {
             for rule in bindings {
                 let written = Written { rule, place, note: " (by transcoding.rules)" };
-                self.route(id, line, &rpc, &written, &options);
+                self.route(id, access, &rpc, &written, &options);
             }
         } else {
             let place = Place::of(line, format!("authorization.access.{id}"));
@@ -196,7 +217,7 @@ impl Compiler<'_> {
                 Ok(rules) => {
                     for rule in &rules {
                         let written = Written { rule, place: &place, note: "" };
-                        self.route(id, line, &rpc, &written, &options);
+                        self.route(id, access, &rpc, &written, &options);
                     }
                 }
                 Err(mistakes) => {
@@ -206,14 +227,14 @@ impl Compiler<'_> {
                 }
             }
         }
-        self.list(format!("gRPC {path}"), id, line, "");
-        self.methods.insert(path, self.target(id, line, Binding::Untouched));
+        self.list(format!("gRPC {path}"), id, access, "");
+        self.methods.insert(path, self.target(id, access, Binding::Untouched));
     }
 
     fn route(
         &mut self,
         id: &RpcId,
-        line: &Spanned<Access>,
+        access: &Arc<Rule>,
         rpc: &RpcType,
         written: &Written<'_>,
         options: &Options,
@@ -222,8 +243,8 @@ impl Compiler<'_> {
         match bind(rpc, rule, options) {
             Ok((method, template, binding)) => {
                 let stream = if rpc.server_streaming() { " (a stream)" } else { "" };
-                self.list(format!("{method} {template}"), id, line, &format!("{stream}{note}"));
-                let target = self.target(id, line, Binding::Rest(Box::new(binding)));
+                self.list(format!("{method} {template}"), id, access, &format!("{stream}{note}"));
+                let target = self.target(id, access, Binding::Rest(Box::new(binding)));
                 self.routes.push(Route { method, template, target });
                 self.places.push((id.clone(), (*place).clone()));
             }
@@ -236,13 +257,14 @@ impl Compiler<'_> {
         }
     }
 
-    fn target(&self, id: &RpcId, line: &Spanned<Access>, binding: Binding) -> Target {
-        Target { rpc: id.clone(), access: line.value.clone(), limits: self.limits.of(id), binding }
+    fn target(&self, id: &RpcId, access: &Arc<Rule>, binding: Binding) -> Target {
+        let limits = self.limits.of(id);
+        Target { rpc: id.clone(), access: Arc::clone(access), limits, binding }
     }
 
-    fn list(&mut self, route: String, id: &RpcId, line: &Spanned<Access>, note: &str) {
-        let access = format!("{}{note}", line.value);
-        self.exposed.push(Exposed { route, rpc: id.to_string(), access });
+    fn list(&mut self, route: String, id: &RpcId, rule: &Rule, note: &str) {
+        let (access, decides) = (rule.access().to_string(), format!("{rule}{note}"));
+        self.exposed.push(Exposed { route, rpc: id.to_string(), access, decides });
     }
 
     fn refuse(&mut self, id: &RpcId, line: &Spanned<Access>, message: String) {

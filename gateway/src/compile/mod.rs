@@ -3,6 +3,7 @@
 //! It is the only place where a configuration can be wrong: every name, template and field is checked against the
 //! descriptors, and all mistakes are reported together. What fails here never fails a request.
 
+mod credentials;
 mod exposure;
 mod layers;
 mod limits;
@@ -19,7 +20,7 @@ pub(crate) use exposure::Exposed;
 use limits::RateLimiting;
 pub(crate) use memory::Memory;
 
-use crate::authentication::{Authenticator, Clock, KeySet};
+use crate::authentication::KeySet;
 use crate::config::{Config, read_file};
 use crate::message::Schema;
 use crate::pipeline::Pipeline;
@@ -96,7 +97,7 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
     // What needs no schema is checked without one too, so that a wrong path hides no other mistake.
     let schema = schema(config, &mut problems);
     let upstreams = upstreams::compile(config, schema.as_deref(), memory, &mut problems);
-    let (authenticator, key_sets) = authenticator(config, memory, &mut problems);
+    let (authenticator, key_sets) = credentials::compile(config, memory, &mut problems);
     let limits = RateLimiting::compile(config, schema.as_ref(), memory, &mut problems);
     let exposure = exposure::compile(config, schema.as_ref(), &upstreams, &limits, &mut problems);
     layers::check(config, schema.as_ref(), &mut problems);
@@ -187,24 +188,4 @@ fn check_addresses(config: &Config, problems: &mut Vec<Problem>) {
 fn with_causes(error: &dyn Error) -> String {
     let causes = successors(error.source(), |error| (*error).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-fn authenticator(
-    config: &Config,
-    memory: &mut Memory,
-    problems: &mut Vec<Problem>,
-) -> (Authenticator, Vec<(String, Arc<KeySet>)>) {
-    let mut issuers = Vec::new();
-    for issuer in config.authentication.read(problems) {
-        match memory.key_set(&issuer) {
-            Ok(keys) => issuers.push((issuer, keys)),
-            Err(error) => {
-                let path = format!("authentication.issuers ({})", issuer.name);
-                problems.push(Problem::nowhere(path, error.to_string()));
-            }
-        }
-    }
-    let key_sets =
-        issuers.iter().map(|(issuer, keys)| (issuer.name.clone(), Arc::clone(keys))).collect();
-    (Authenticator::new(issuers, memory.tokens(), Clock::system()), key_sets)
 }

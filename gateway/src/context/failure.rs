@@ -20,6 +20,9 @@ pub(crate) enum Failure {
     /// There was no connection, or it broke.
     #[error("the connection to the service broke")]
     Broken(#[source] BoxError),
+    /// A message of a stream is not for the client.
+    #[error("what the stream holds now is not for this client")]
+    Denied(#[source] BoxError),
     /// The gateway itself ended a stream.
     #[error(transparent)]
     Cut(#[from] Cut),
@@ -45,6 +48,7 @@ impl Failure {
         match self {
             Self::Status(status) => status.code(),
             Self::Malformed(_) | Self::TooLarge => Code::Internal,
+            Self::Denied(_) => Code::PermissionDenied,
             Self::Broken(_) | Self::Cut(_) => Code::Unavailable,
         }
     }

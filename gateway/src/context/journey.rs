@@ -61,6 +61,17 @@ pub(crate) struct CallRecord {
     pub(crate) rpc: RpcId,
     /// Its tries, oldest first.
     pub(crate) tries: Vec<Try>,
+    /// Why its rule kept the request or the answer back, when it did.
+    pub(crate) denied: Option<Denial>,
+}
+
+/// How a rule came to say no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denial {
+    /// It was decided.
+    Refused,
+    /// It could not be decided: a message was malformed.
+    Undecided,
 }
 
 /// The record of one client request.
@@ -141,7 +152,7 @@ impl Journey {
 
     /// Begins the record of an RPC.
     pub(crate) fn call(&mut self, rpc: RpcId) -> &mut CallRecord {
-        self.calls.push_mut(CallRecord { rpc, tries: Vec::new() })
+        self.calls.push_mut(CallRecord { rpc, tries: Vec::new(), denied: None })
     }
 
     /// Begins the record of a stream, when the reply is one.

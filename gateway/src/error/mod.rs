@@ -16,7 +16,7 @@ use thiserror::Error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::authorization::Denied;
+use crate::authorization::{Denied, HIDDEN};
 use crate::context::{
     Failure, Origin, RpcId, StreamFailure, StreamRecord, Verdict, code_name, seconds,
 };
@@ -53,6 +53,9 @@ pub(crate) enum GatewayError {
     /// Room 3.
     #[error(transparent)]
     Authorization(#[from] Denied),
+    /// The service knows no such object, and its rule lets nobody learn that from the answer.
+    #[error("{HIDDEN}")]
+    Hidden(#[source] upstream::Error),
     /// The client's own deadline is not one.
     #[error(transparent)]
     Timeout(#[from] InvalidTimeout),
@@ -130,8 +133,11 @@ impl GatewayError {
                 self.client(None, StatusCode::UNAUTHORIZED, Code::Unauthenticated),
                 authentication::CHALLENGE,
             ),
-            Self::Authorization(Denied::Forbidden) => {
-                self.client(None, StatusCode::FORBIDDEN, Code::PermissionDenied)
+            Self::Authorization(
+                Denied::Forbidden | Denied::ForbiddenToAll | Denied::Undecided(_),
+            ) => self.client(None, StatusCode::FORBIDDEN, Code::PermissionDenied),
+            Self::Authorization(Denied::Hidden(_)) | Self::Hidden(_) => {
+                self.client(None, StatusCode::NOT_FOUND, Code::NotFound)
             }
             Self::RateLimiting(exceeded) => {
                 let wait = Duration::from_secs(seconds(exceeded.standing.next));
@@ -191,6 +197,8 @@ impl GatewayError {
             E::Expired => "token-expired",
             E::NotYetValid => "token-not-yet-valid",
             E::NotBearer | E::SeveralCredentials => "invalid-credential",
+            E::UnknownApiKey => "invalid-api-key",
+            E::ExpiredApiKey => "api-key-expired",
             _ => "invalid-token",
         };
         let challenge = error.challenge().unwrap_or(authentication::CHALLENGE);
@@ -342,6 +350,13 @@ fn failed(failure: &Failure) -> Verdict {
             Code::Unavailable,
             Origin::Upstream,
             "the connection to the service broke".to_owned(),
+        ),
+        Failure::Denied(_) => verdict(
+            None,
+            StatusCode::FORBIDDEN,
+            Code::PermissionDenied,
+            Origin::Client,
+            failure.to_string(),
         ),
         Failure::Cut(cut) => verdict(
             Some("stream-ended"),

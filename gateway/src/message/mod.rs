@@ -12,7 +12,7 @@ mod field_mask;
 mod json_in;
 mod json_out;
 #[cfg(test)]
-mod kitchen_sink;
+pub(crate) mod kitchen_sink;
 mod map;
 mod nearest;
 mod path;

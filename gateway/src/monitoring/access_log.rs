@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::context::{Journey, Origin, Step, code_name};
+use crate::context::{Denial, Journey, Origin, Step, code_name};
 
 /// How much of a text that the client chose is told, in bytes: a request has room for sixteen times as much.
 const TOLD: usize = 2048;
@@ -19,6 +19,9 @@ struct Line<'a> {
     client: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<&'a str>,
+    /// The name of the API key, never the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<&'a str>,
     method: Cow<'a, str>,
     path: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,6 +38,9 @@ struct Line<'a> {
     origin: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Cow<'a, str>>,
+    /// Whether a rule said no to the message or the answer, or could not be decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    denied: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,6 +66,7 @@ pub(super) fn json(journey: &Journey) -> String {
         trace_id: &journey.trace_id,
         client: journey.client.to_string(),
         principal: journey.principal.id(),
+        api_key: journey.principal.api_key(),
         method: cut(journey.method.as_str()),
         path: cut(&journey.path),
         route: journey.route.as_deref(),
@@ -70,6 +77,7 @@ pub(super) fn json(journey: &Journey) -> String {
         code: code_name(code),
         origin: at_fault.map(origin),
         cause: cause.map(cut),
+        denied: journey.calls.iter().find_map(|call| call.denied).map(denial),
         limit: tightest.map(|standing| &*standing.allowance.name),
         limit_remaining: tightest.map(|standing| standing.remaining),
         limits_overrun: journey.limits.overrun.iter().map(|limit| &*limit.name).collect(),
@@ -129,6 +137,13 @@ fn name(step: Step) -> &'static str {
     }
 }
 
+fn denial(denial: Denial) -> &'static str {
+    match denial {
+        Denial::Refused => "refused",
+        Denial::Undecided => "undecided",
+    }
+}
+
 fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Client => "client",
@@ -149,9 +164,7 @@ mod tests {
     use tonic::Code;
 
     use super::*;
-    use crate::context::{
-        Allowance, CallRecord, Identity, Principal, RequestId, RpcId, Standing, Try,
-    };
+    use crate::context::{Allowance, Identity, Principal, RequestId, RpcId, Standing, Try};
 
     fn journey(path: &str) -> Journey {
         let trace =
@@ -173,7 +186,7 @@ mod tests {
         tokio::time::advance(std::time::Duration::from_micros(7)).await;
         journey.mark(Step::Route);
         let tries = vec![Try { endpoint: "http://a:1".into(), code: Some(Code::Ok) }];
-        journey.calls.push(CallRecord { rpc: RpcId::new("user.v1.UserService", "GetUser"), tries });
+        journey.call(RpcId::new("user.v1.UserService", "GetUser")).tries = tries;
         let line: Value = serde_json::from_str(&json(&journey)).unwrap();
         let expected = serde_json::json!({
             "time": line["time"], "request_id": "r-1", "trace_id": "0af7651916cd43dd8448eb211c80319c",

@@ -33,6 +33,20 @@ impl Place {
         Self { line, column, path: path.into() }
     }
 
+    /// The place of a character of the text at `path`, counted from 0. Where the text is written otherwise than as it
+    /// is, over several lines or with escapes, it is the place where the text begins.
+    pub(crate) fn within(value: &Spanned<String>, at: usize, path: impl Into<String>) -> Self {
+        let mut place = Self::of(value, path);
+        let (length, written) =
+            (value.value.chars().count(), usize::try_from(value.referenced.span().len()).ok());
+        let one_line = !value.value.contains('\n');
+        if one_line && (written == Some(length) || written == Some(length + 2)) {
+            let quote = usize::from(written != Some(length));
+            place.column += u64::try_from(at + quote).unwrap_or(0);
+        }
+        place
+    }
+
     /// The path of the setting, for example `authorization.access`.
     pub(crate) fn path(&self) -> &str {
         &self.path

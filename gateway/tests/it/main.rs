@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod access_log;
+mod api_keys;
+mod authorization;
 mod bodies;
 mod command_line;
 mod failures;

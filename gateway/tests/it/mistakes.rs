@@ -152,7 +152,7 @@ async fn access_lines() {
     check(
         "access:",
         "acces:",
-        &["7:3: authorization: unknown field `acces`, expected one of access"],
+        &["7:3: authorization: unknown field `acces`, expected one of rules, access, ownership_upstream"],
     )
     .await;
     check(
@@ -163,7 +163,7 @@ async fn access_lines() {
     .await;
     for nobody in ["authenticated", "role:cook"] {
         check(": public", &format!(": {nobody}"), &[
-            "8:32: authorization.access.kitchen.v1.Cellar/GetWine: nobody could be admitted: no issuer is trusted, add one to authentication.issuers",
+            "8:32: authorization.access.kitchen.v1.Cellar/GetWine: nobody could be admitted: no issuer is trusted and no API key known, add one to authentication.issuers or authentication.api_keys",
         ])
         .await;
     }
@@ -227,7 +227,7 @@ async fn issuers() {
     check(
         "authorization:",
         "authentication: { issuer: [] }\nauthorization:",
-        &["6:19: authentication: unknown field `issuer`, expected one of issuers"],
+        &["6:19: authentication: unknown field `issuer`, expected one of issuers, api_keys"],
     )
     .await;
 }

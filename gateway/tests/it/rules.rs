@@ -145,7 +145,8 @@ async fn the_table_of_what_is_exposed_shows_the_rules_of_the_configuration() {
         exit.out.lines().map(|line| line.split_whitespace().collect()).collect();
     for (method, template) in [("GET", "/cellar/{id}"), ("HEAD", "/wine/{id}")] {
         let rpc = "kitchen.v1.Cellar/GetWine";
-        let expected = vec![method, template, rpc, "public", "(by", "transcoding.rules)"];
+        let expected =
+            vec![method, template, rpc, "public", "open", "to", "all", "(by", "transcoding.rules)"];
         assert!(lines.contains(&expected), "{}", exit.out);
     }
     assert!(!exit.out.contains("/v1/wines"), "{}", exit.out);

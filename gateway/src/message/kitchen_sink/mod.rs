@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use super::{JsonIn, JsonOut, MessageType, Schema};
 
 /// The proto files beside this one, compiled.
-pub(super) fn sink() -> Arc<Schema> {
+pub(crate) fn sink() -> Arc<Schema> {
     static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| {
         Schema::load(&compile(&["sink.proto", "old.proto"], "src/message/kitchen_sink")).unwrap()
     });
@@ -29,7 +29,7 @@ pub(super) fn message(name: &str) -> MessageType {
 
 /// The wire bytes of a JSON text that is right.
 #[track_caller]
-pub(super) fn wire(name: &str, json: &str) -> Vec<u8> {
+pub(crate) fn wire(name: &str, json: &str) -> Vec<u8> {
     let mut out = Vec::new();
     if let Err(error) = message(name).json_to_wire(json.as_bytes(), &JsonIn::default(), &mut out) {
         panic!("{error}\n{json}");

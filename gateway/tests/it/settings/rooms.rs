@@ -70,6 +70,49 @@ async fn authorization_access() {
 }
 
 #[tokio::test]
+async fn authorization_rules() {
+    let key = Key::new("k1");
+    let issuer = Issuer::of(&key).await;
+    let kitchen = Upstream::content().await;
+    let token = key.token(&json!({"sub": "ada"}));
+    for (rule, expected) in
+        [("claims.sub == request.id", [200, 403]), ("claims.sub != request.id", [403, 200])]
+    {
+        let gate = Gate::start(|config| {
+            config.kitchen(&kitchen).issuer(&issuer).rule("r", rule).access("GetDish", "r")
+        })
+        .await;
+        for (id, status) in ["ada", "bob"].into_iter().zip(expected) {
+            gate.get(&format!("/v1/dishes/{id}")).token(&token).await.is(status);
+        }
+        gate.get("/v1/dishes/ada").await.is(401);
+        kitchen.only_call();
+    }
+}
+
+#[tokio::test]
+async fn authorization_ownership_upstream() {
+    let key = Key::new("k1");
+    let issuer = Issuer::of(&key).await;
+    // The service decides, and its word is passed on as it is.
+    let kitchen = Upstream::answering(|_| Answer::error(tonic::Code::NotFound, "not yours")).await;
+    let gate = Gate::start(|config| {
+        config
+            .kitchen(&kitchen)
+            .issuer(&issuer)
+            .access("CookDish", "authenticated")
+            .ownership_upstream("CookDish")
+    })
+    .await;
+    let cook = || gate.post("/v1/dishes/soup:cook", &json!({}));
+    cook().await.is(401);
+    kitchen.saw_nothing();
+    let refused = cook().token(&key.token(&json!({"sub": "ada"}))).await.is(404).problem();
+    assert_eq!(refused["detail"], "not yours");
+    assert_eq!(kitchen.only_call().header("x-principal-id"), Some("ada"));
+}
+
+#[tokio::test]
 async fn load_balancing_algorithm() {
     for (algorithm, expected) in [("round_robin", 3), ("least_requests", 1)] {
         let latch = Latch::default();

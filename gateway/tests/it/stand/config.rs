@@ -17,7 +17,12 @@ pub(crate) struct Config {
     sections: BTreeMap<String, String>,
     upstreams: BTreeMap<String, String>,
     access: BTreeMap<String, String>,
+    rules: BTreeMap<String, String>,
+    ownership_upstream: Vec<String>,
     issuers: Vec<String>,
+    /// Other files of the folder.
+    pub(super) files: BTreeMap<String, String>,
+    api_keys: Option<String>,
 }
 
 const PUBLIC: [&str; 19] = [
@@ -57,7 +62,11 @@ impl Config {
             sections: sections.map(|(name, text)| (name.to_owned(), text.to_owned())).into(),
             upstreams: BTreeMap::new(),
             access: access.into(),
+            rules: BTreeMap::new(),
+            ownership_upstream: Vec::new(),
             issuers: Vec::new(),
+            files: BTreeMap::new(),
+            api_keys: None,
         }
     }
 
@@ -79,6 +88,30 @@ impl Config {
         let rpc =
             if rpc.contains('/') { rpc.to_owned() } else { format!("kitchen.v1.Kitchen/{rpc}") };
         self.access.insert(rpc, access.to_owned());
+        self
+    }
+
+    /// A rule that access lines can name; it may hold single quotes.
+    pub(crate) fn rule(&mut self, name: &str, expression: &str) -> &mut Self {
+        self.rules.insert(name.to_owned(), format!("\"{expression}\""));
+        self
+    }
+
+    /// The service of this RPC decides whose an object is.
+    pub(crate) fn ownership_upstream(&mut self, rpc: &str) -> &mut Self {
+        self.ownership_upstream.push(format!("kitchen.v1.Kitchen/{rpc}"));
+        self
+    }
+
+    /// Another file in the folder of the configuration.
+    pub(crate) fn file(&mut self, name: &str, text: &str) -> &mut Self {
+        self.files.insert(name.to_owned(), text.to_owned());
+        self
+    }
+
+    /// Where API keys are.
+    pub(crate) fn api_keys(&mut self, setting: &str) -> &mut Self {
+        self.api_keys = Some(setting.to_owned());
         self
     }
 
@@ -145,8 +178,19 @@ impl Config {
         };
         text.push_str(&block("upstreams:", &self.upstreams));
         text.push_str(&block("authorization:\n  access:", &self.access));
-        if !self.issuers.is_empty() {
-            writeln!(text, "authentication: {{ issuers: [{}] }}", self.issuers.join(", ")).unwrap();
+        if !self.rules.is_empty() {
+            text.push_str(&block("  rules:", &self.rules));
+        }
+        if !self.ownership_upstream.is_empty() {
+            let rpcs = self.ownership_upstream.join(", ");
+            writeln!(text, "  ownership_upstream: [{rpcs}]").unwrap();
+        }
+        let issuers = format!("issuers: [{}]", self.issuers.join(", "));
+        let keys = self.api_keys.iter().map(|setting| format!("api_keys: {setting}"));
+        let parts: Vec<String> =
+            (!self.issuers.is_empty()).then_some(issuers).into_iter().chain(keys).collect();
+        if !parts.is_empty() {
+            writeln!(text, "authentication: {{ {} }}", parts.join(", ")).unwrap();
         }
         text
     }

@@ -240,6 +240,9 @@ fn command<S: AsRef<OsStr>>(
 pub(super) fn write(folder: &Path, config: &Config) {
     fs::write(folder.join("schema.binpb"), &config.schema).unwrap();
     fs::write(folder.join("gateway.yaml"), config.text()).unwrap();
+    for (name, text) in &config.files {
+        fs::write(folder.join(name), text).unwrap();
+    }
 }
 
 async fn free_address() -> SocketAddr {

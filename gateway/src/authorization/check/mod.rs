@@ -1,0 +1,333 @@
+//! Checks a rule against the messages of an RPC, and makes of it the tree that is evaluated.
+//!
+//! `cel` has no checker: to it, a field that nobody has is an error on every request, and a number that is compared with
+//! a text is never equal. Here both are mistakes of the file, told before the door opens.
+
+mod chain;
+mod fault;
+mod function;
+
+use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
+
+use self::fault::Fit;
+use super::expression::{Comparison, Condition, Operand, Type};
+use super::source::{Fault, Parsed};
+use crate::message::{Field, RpcType, Value};
+
+/// How deep a rule may nest after parsing: what decides requests runs on stacks of the usual size.
+const DEEPEST: usize = 48;
+
+/// What a rule reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reads {
+    pub(super) claims: bool,
+    pub(super) request: bool,
+    pub(super) response: bool,
+}
+
+/// Checks a rule for an RPC. Every mistake is told.
+pub(super) fn check(parsed: &Parsed, rpc: &RpcType) -> Result<(Condition, Reads), Vec<Fault>> {
+    let mut checker =
+        Checker { parsed, rpc, reads: Reads::default(), faults: Vec::new(), depth: 0 };
+    let condition = checker.condition(&parsed.root, "a rule");
+    match condition {
+        Some(condition) if checker.faults.is_empty() => Ok((condition, checker.reads)),
+        _ => Err(checker.faults),
+    }
+}
+
+struct Checker<'a> {
+    parsed: &'a Parsed,
+    rpc: &'a RpcType,
+    reads: Reads,
+    faults: Vec<Fault>,
+    depth: usize,
+}
+
+/// A part that was checked.
+enum Checked {
+    Truth(Condition),
+    Value {
+        operand: Operand,
+        kind: Type,
+        /// The field, where it is one: what is said about it can be exact.
+        field: Option<Field>,
+    },
+}
+
+impl Checked {
+    fn kind(&self) -> &Type {
+        match self {
+            Self::Truth(_) => &Type::Bool,
+            Self::Value { kind, .. } => kind,
+        }
+    }
+
+    fn operand(self) -> Operand {
+        match self {
+            Self::Truth(condition) => Operand::Truth(Box::new(condition)),
+            Self::Value { operand, .. } => operand,
+        }
+    }
+
+    fn value(operand: Operand, kind: Type) -> Self {
+        Self::Value { operand, kind, field: None }
+    }
+}
+
+impl Checker<'_> {
+    /// Notes a mistake.
+    fn refuse<T>(&mut self, at: &IdedExpr, message: impl Into<String>) -> Option<T> {
+        // A chain of names stands where its first name stands.
+        let mut first = at;
+        while let Expr::Select(select) = &first.expr {
+            first = &select.operand;
+        }
+        self.faults.push(Fault { at: self.parsed.place(first), message: message.into() });
+        None
+    }
+
+    /// A part that must be true or false.
+    fn condition(&mut self, expr: &IdedExpr, who: &str) -> Option<Condition> {
+        match self.part(expr)? {
+            Checked::Truth(condition) => Some(condition),
+            Checked::Value { kind, .. } => {
+                self.refuse(expr, format!("this is {kind}, and {who} is true or false"))
+            }
+        }
+    }
+
+    fn conditions(&mut self, parts: &[&IdedExpr], who: &str) -> Option<Vec<Condition>> {
+        let parts: Vec<_> = parts.iter().map(|part| self.condition(part, who)).collect();
+        parts.into_iter().collect()
+    }
+
+    fn part(&mut self, expr: &IdedExpr) -> Option<Checked> {
+        self.depth += 1;
+        let checked = if self.depth > DEEPEST {
+            self.refuse(expr, format!("it nests deeper than {DEEPEST} levels: split the rule"))
+        } else {
+            self.part_within(expr)
+        };
+        self.depth -= 1;
+        checked
+    }
+
+    fn part_within(&mut self, expr: &IdedExpr) -> Option<Checked> {
+        match &expr.expr {
+            Expr::Literal(literal) => self.literal(expr, literal),
+            Expr::Ident(_) | Expr::Select(_) => self.chain(expr),
+            Expr::List(list) if list.optional_indices.is_empty() => {
+                self.list(expr, &list.elements)
+            }
+            Expr::Call(call) => self.call(expr, call),
+            Expr::Comprehension(_) => self.refuse(
+                expr,
+                "a rule has no loops (all, exists, exists_one, map, filter): nothing would bound their cost; ask with `in`",
+            ),
+            Expr::Map(_) | Expr::Struct(_) => {
+                self.refuse(expr, "a rule makes no maps and no messages: compare fields one by one")
+            }
+            Expr::List(_) | Expr::Unspecified => self.refuse(expr, "this can't be understood"),
+        }
+    }
+
+    fn literal(&mut self, expr: &IdedExpr, literal: &LiteralValue) -> Option<Checked> {
+        let (value, kind) = match literal {
+            LiteralValue::Boolean(truth) => {
+                return Some(Checked::Truth(Condition::Constant(*truth.inner())));
+            }
+            LiteralValue::Int(number) => (Value::I64(*number.inner()), Type::Int),
+            LiteralValue::UInt(number) => (Value::U64(*number.inner()), Type::Uint),
+            LiteralValue::Double(number) => (Value::F64(*number.inner()), Type::Double),
+            LiteralValue::String(text) => (Value::Str(text.inner().to_owned().into()), Type::Text),
+            LiteralValue::Bytes(bytes) => {
+                (Value::Bytes(bytes.inner().to_owned().into()), Type::Bytes)
+            }
+            LiteralValue::Null => {
+                return self.refuse(
+                    expr,
+                    "nothing is null here, an absent field has its default; ask with has(request.field) whether it is set",
+                );
+            }
+        };
+        Some(Checked::value(Operand::Literal(value), kind))
+    }
+
+    fn list(&mut self, expr: &IdedExpr, elements: &[IdedExpr]) -> Option<Checked> {
+        let checked: Vec<_> = elements.iter().map(|element| self.part(element)).collect();
+        let checked: Vec<Checked> = checked.into_iter().collect::<Option<_>>()?;
+        let Some(first) = checked.first() else {
+            return Some(Checked::value(Operand::List(Vec::new()), Type::EmptyList));
+        };
+        let kind = first.kind().clone();
+        if matches!(kind, Type::List(_) | Type::EmptyList | Type::Map(_)) {
+            return self.refuse(expr, "a list within a list can't be compared with anything");
+        }
+        if let Some(other) = checked.iter().find(|other| *other.kind() != kind) {
+            let message = format!("a list has one type, and here {kind} meets {}", other.kind());
+            return self.refuse(expr, message);
+        }
+        let parts = checked.into_iter().map(Checked::operand).collect();
+        Some(Checked::value(Operand::List(parts), Type::List(Box::new(kind))))
+    }
+
+    fn call(&mut self, expr: &IdedExpr, call: &CallExpr) -> Option<Checked> {
+        let arguments: Vec<&IdedExpr> =
+            call.target.as_deref().into_iter().chain(&call.args).collect();
+        match (call.func_name.as_str(), arguments.as_slice()) {
+            (operators::LOGICAL_AND, parts) => {
+                let parts = flat(operators::LOGICAL_AND, parts);
+                self.conditions(&parts, "each part of `&&`").map(Condition::All).map(Checked::Truth)
+            }
+            (operators::LOGICAL_OR, parts) => {
+                let parts = flat(operators::LOGICAL_OR, parts);
+                self.conditions(&parts, "each part of `||`").map(Condition::Any).map(Checked::Truth)
+            }
+            (operators::LOGICAL_NOT, [part]) => {
+                let part = self.condition(part, "what `!` turns around")?;
+                Some(Checked::Truth(Condition::Not(Box::new(part))))
+            }
+            (operators::CONDITIONAL, [asked, yes, no]) => self.choice(asked, yes, no),
+            (operators::IN, [wanted, place]) => self.membership(expr, wanted, place),
+            (operators::ADD, parts) => self.join(expr, &flat(operators::ADD, parts)),
+            (
+                operators::SUBSTRACT
+                | operators::MULTIPLY
+                | operators::DIVIDE
+                | operators::MODULO
+                | operators::NEGATE,
+                _,
+            ) => self.refuse(expr, "a rule does not calculate: compare fields as they are"),
+            (operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT, _) => self.refuse(
+                expr,
+                "an element can't be picked: ask with `in` whether a list holds a value or a map a key",
+            ),
+            (name, [left, right]) => match comparison(name) {
+                Some(comparison) => self.compare(expr, comparison, left, right),
+                None => self.function(expr, call),
+            },
+            _ => self.function(expr, call),
+        }
+    }
+
+    fn choice(&mut self, asked: &IdedExpr, yes: &IdedExpr, no: &IdedExpr) -> Option<Checked> {
+        let condition = self.condition(asked, "what stands before `?`");
+        let (first, second) = (self.part(yes), self.part(no));
+        let (condition, first, second) = (condition?, first?, second?);
+        match (first, second) {
+            (Checked::Truth(first), Checked::Truth(second)) => {
+                Some(Checked::Truth(Condition::Choice(Box::new([condition, first, second]))))
+            }
+            (first, second) if first.kind() == second.kind() => {
+                let kind = first.kind().clone();
+                let parts = (condition, first.operand(), second.operand());
+                Some(Checked::value(Operand::Choice(Box::new(parts)), kind))
+            }
+            (first, second) => {
+                let message = format!(
+                    "both ways of `?` have one type, and here {} meets {}",
+                    first.kind(),
+                    second.kind()
+                );
+                self.refuse(yes, message)
+            }
+        }
+    }
+
+    fn compare(
+        &mut self,
+        expr: &IdedExpr,
+        comparison: Comparison,
+        left: &IdedExpr,
+        right: &IdedExpr,
+    ) -> Option<Checked> {
+        let (left, right) = (self.part(left), self.part(right));
+        let (left, right) = (left?, right?);
+        let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+        match Fit::of(&left, &right) {
+            Fit::Same if equality || orders(left.kind()) => {}
+            Fit::Same => {
+                return self
+                    .refuse(expr, format!("{} has no order: compare by == or !=", left.kind()));
+            }
+            Fit::Not(message) => return self.refuse(expr, message),
+        }
+        if let Type::Map(_) = left.kind() {
+            return self
+                .refuse(expr, "maps can't be compared: ask with `in` whether one has a key");
+        }
+        Some(Checked::Truth(Condition::Compare(comparison, left.operand(), right.operand())))
+    }
+
+    fn membership(
+        &mut self,
+        expr: &IdedExpr,
+        wanted: &IdedExpr,
+        place: &IdedExpr,
+    ) -> Option<Checked> {
+        let (wanted, place) = (self.part(wanted), self.part(place));
+        let (wanted, place) = (wanted?, place?);
+        let element = match place.kind() {
+            Type::List(element) | Type::Map(element) => (**element).clone(),
+            Type::EmptyList => wanted.kind().clone(),
+            other => {
+                let hint = if *other == Type::Text { "; a text has .contains(…)" } else { "" };
+                return self.refuse(
+                    expr,
+                    format!(
+                        "`in` looks into a list or the keys of a map, and this is {other}{hint}"
+                    ),
+                );
+            }
+        };
+        if let Fit::Not(message) = Fit::within(&wanted, &place, &element) {
+            return self.refuse(expr, message);
+        }
+        Some(Checked::Truth(Condition::In(wanted.operand(), place.operand())))
+    }
+
+    fn join(&mut self, expr: &IdedExpr, parts: &[&IdedExpr]) -> Option<Checked> {
+        let checked: Vec<_> = parts.iter().map(|part| self.part(part)).collect();
+        let checked: Vec<Checked> = checked.into_iter().collect::<Option<_>>()?;
+        if checked.iter().any(|part| *part.kind() != Type::Text) {
+            return self.refuse(
+                expr,
+                "`+` puts texts together and does not calculate; string(…) makes a text of a number",
+            );
+        }
+        let parts = checked.into_iter().map(Checked::operand).collect();
+        Some(Checked::value(Operand::Joined(parts), Type::Text))
+    }
+}
+
+/// The parts of a chain of one operator, as deep as it nests to either side.
+fn flat<'e>(operator: &str, parts: &[&'e IdedExpr]) -> Vec<&'e IdedExpr> {
+    let mut waiting: Vec<&IdedExpr> = parts.iter().rev().copied().collect();
+    let mut flat = Vec::new();
+    while let Some(part) = waiting.pop() {
+        match &part.expr {
+            Expr::Call(call) if call.func_name == operator && call.target.is_none() => {
+                waiting.extend(call.args.iter().rev());
+            }
+            _ => flat.push(part),
+        }
+    }
+    flat
+}
+
+fn comparison(name: &str) -> Option<Comparison> {
+    Some(match name {
+        operators::EQUALS => Comparison::Equal,
+        operators::NOT_EQUALS => Comparison::NotEqual,
+        operators::LESS => Comparison::Less,
+        operators::LESS_EQUALS => Comparison::LessOrEqual,
+        operators::GREATER => Comparison::Greater,
+        operators::GREATER_EQUALS => Comparison::GreaterOrEqual,
+        _ => return None,
+    })
+}
+
+fn orders(kind: &Type) -> bool {
+    matches!(kind, Type::Int | Type::Uint | Type::Double | Type::Text | Type::Bytes)
+}
