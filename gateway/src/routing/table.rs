@@ -69,7 +69,7 @@ pub(crate) enum Found<'t, 'p, T> {
 pub(crate) struct Match<'t, 'p, T> {
     /// The route.
     pub(crate) route: &'t Route<T>,
-    /// The decoded value of each variable, in the order of [`Template::variables`].
+    /// The decoded value of each variable, in the order of the template's variables.
     pub(crate) values: Vec<Cow<'p, str>>,
 }
 
