@@ -1,23 +1,29 @@
 //! Who is measured, and the stand on which they all are: one service behind them, a user service for the tokens.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use clap::ValueEnum;
 
 use super::proxy::{Proxy, Site};
 use super::shape::Shape;
-use super::{AnyError, proxy, upstream};
+use super::{AnyError, open, proxy, upstream};
 use crate::bed::{Block, Folder, GATEWAY_YAML, take_ports};
 use crate::fleet::Fleet;
-use crate::role::Role;
+use crate::role::{Ports, Role};
 use crate::shop::Shop;
+
+/// The folder of the open gateway.
+const OPEN: &str = "open";
 
 /// Who can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Kind {
     /// The gateway, asked in REST.
     Gateway,
-    /// The same process, asked in gRPC.
+    /// The gateway with everything public and no limits, asked in REST without a token.
+    GatewayOpen,
+    /// The first one's process, asked in gRPC.
     GatewayGrpc,
     /// Envoy with its transcoder, asked in REST.
     Envoy,
@@ -36,12 +42,14 @@ pub(super) enum Dialect {
 
 impl Kind {
     /// Everybody, in the order of the table.
-    pub(super) const ALL: [Self; 4] = [Self::Gateway, Self::GatewayGrpc, Self::Envoy, Self::Nginx];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Gateway, Self::GatewayOpen, Self::GatewayGrpc, Self::Envoy, Self::Nginx];
 
     /// How the table calls it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway, REST",
+            Self::GatewayOpen => "gateway, open",
             Self::GatewayGrpc => "gateway, gRPC",
             Self::Envoy => "Envoy, REST",
             Self::Nginx => "nginx, gRPC",
@@ -52,10 +60,11 @@ impl Kind {
     pub(super) fn does(self) -> &'static str {
         match self {
             Self::Gateway => {
-                "transcodes, checks access (and the token, where one is needed), sets identity and request id, logs JSON"
+                "REST; checks limits, token and access, transcodes, sets identity and request id, logs JSON"
             }
+            Self::GatewayOpen => "REST; the same without limits, token and rules",
             Self::GatewayGrpc => {
-                "the same process and configuration, but message bytes pass as they are"
+                "the first one's process and configuration, but message bytes pass as they are"
             }
             Self::Envoy => {
                 "grpc_json_transcoder and an access log; looks at no token, decides no access"
@@ -68,9 +77,14 @@ impl Kind {
 
     pub(super) fn dialect(self) -> Dialect {
         match self {
-            Self::Gateway | Self::Envoy => Dialect::Rest,
+            Self::Gateway | Self::GatewayOpen | Self::Envoy => Dialect::Rest,
             Self::GatewayGrpc | Self::Nginx => Dialect::Grpc,
         }
+    }
+
+    /// Whether its requests carry a token. All do, looked at or not, but those to the one that is to be spared it.
+    pub(super) fn is_shown_a_token(self) -> bool {
+        self != Self::GatewayOpen
     }
 }
 
@@ -92,7 +106,7 @@ pub(super) struct Stand {
     versions: Vec<String>,
     // The order of the fields is the order of their ends: processes first.
     _proxies: Vec<Proxy>,
-    _fleet: Fleet,
+    _fleets: [Fleet; 2],
     folder: Folder,
     _blocks: [Block; 2],
 }
@@ -122,11 +136,17 @@ impl Stand {
         fleet.start(&[Role::Gateway]).await?;
         let token = Shop::at(&fleet.ports().base()).login("ada@example.com").await;
 
+        let open = open(folder.path(), fleet.ports(), &other_ports)?;
+        if kinds.contains(&Kind::GatewayOpen) {
+            open.start(&[Role::Gateway]).await?;
+        }
+
         let (mut contestants, mut proxies) = (Vec::new(), Vec::new());
         let mut versions = vec![format!("gateway {}", env!("CARGO_PKG_VERSION"))];
         for kind in kinds.iter().copied() {
             let (address, process) = match kind {
-                Kind::Gateway | Kind::GatewayGrpc => {
+                Kind::Gateway | Kind::GatewayOpen | Kind::GatewayGrpc => {
+                    let fleet = if kind == Kind::GatewayOpen { &open } else { &fleet };
                     let process = fleet.part(Role::Gateway).process();
                     (fleet.ports().address(Role::Gateway), process.ok_or("the gateway has ended")?)
                 }
@@ -156,7 +176,7 @@ impl Stand {
             token,
             versions,
             _proxies: proxies,
-            _fleet: fleet,
+            _fleets: [fleet, open],
             folder,
             _blocks: [block, other_block],
         })
@@ -179,15 +199,27 @@ impl Stand {
 
     /// Empties every log, because a request more is a line more and a disk has an end. They are open for appending.
     pub(super) fn forget_logs(&self) {
-        for entry in std::fs::read_dir(self.log_folder()).into_iter().flatten().flatten() {
+        let logs = [self.folder.path().join("log"), self.folder.path().join(OPEN).join("log")];
+        let entries = logs.into_iter().filter_map(|folder| std::fs::read_dir(folder).ok());
+        for entry in entries.flatten().flatten() {
             if let Ok(file) = std::fs::File::options().write(true).open(entry.path()) {
                 // A log that stays long measures the same.
                 let _ = file.set_len(0);
             }
         }
     }
+}
 
-    fn log_folder(&self) -> std::path::PathBuf {
-        self.folder.path().join("log")
+/// The open gateway, in a folder of its own and before the same services. Its door is one that no proxy uses.
+fn open(folder: &Path, services: &Ports, free: &Ports) -> Result<Fleet, AnyError> {
+    let folder = folder.join(OPEN);
+    std::fs::create_dir_all(folder.join("log"))?;
+    std::fs::write(folder.join("shop.binpb"), proto::DESCRIPTORS)?;
+    let config = folder.join("gateway.yaml");
+    std::fs::write(&config, open::config()?)?;
+    let mut ports = free.clone().with(Role::Gateway, free.port(Role::Payment));
+    for role in [Role::User, Role::Product, Role::Product2, Role::Order] {
+        ports = ports.with(role, services.port(role));
     }
+    Ok(Fleet::new(&std::env::current_exe()?, ports, &folder, &config))
 }

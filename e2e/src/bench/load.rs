@@ -23,7 +23,7 @@ use super::upstream::status_header;
 pub(super) struct Load {
     /// How many connections there are; each waits for its answer before it asks again.
     pub(super) connections: u16,
-    /// What every request is signed with, whether it is looked at or not, so that all carry the same.
+    /// What requests are signed with.
     pub(super) token: String,
 }
 
@@ -32,7 +32,12 @@ impl Load {
     pub(super) fn start(&self, shape: &Shape, of: &Contestant) -> Result<Running, AnyError> {
         let dialect = of.kind.dialect();
         let question = Arc::new(Question {
-            request: request(dialect, shape, of.address, &self.token)?,
+            request: request(
+                dialect,
+                shape,
+                of.address,
+                of.kind.is_shown_a_token().then_some(&*self.token),
+            )?,
             dialect,
             address: of.address,
             shape: shape.clone(),
@@ -96,9 +101,12 @@ fn request(
     dialect: Dialect,
     shape: &Shape,
     address: SocketAddr,
-    token: &str,
+    token: Option<&str>,
 ) -> Result<Request<Full<Bytes>>, AnyError> {
-    let request = Request::builder().header(header::AUTHORIZATION, format!("Bearer {token}"));
+    let mut request = Request::builder();
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
     Ok(match dialect {
         Dialect::Rest => request
             .uri(shape.path)

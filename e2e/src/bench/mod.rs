@@ -9,6 +9,7 @@ mod contestant;
 mod cpu;
 mod load;
 mod machine;
+mod open;
 mod proxy;
 mod shape;
 mod table;
@@ -122,7 +123,7 @@ impl Line {
     /// Who is measured, the gateway first.
     fn kinds(&self) -> Vec<Kind> {
         let wanted = |kind: &Kind| {
-            let ours = matches!(kind, Kind::Gateway | Kind::GatewayGrpc);
+            let ours = matches!(kind, Kind::Gateway | Kind::GatewayOpen | Kind::GatewayGrpc);
             match kind {
                 Kind::Gateway => true,
                 _ if self.smoke => ours,

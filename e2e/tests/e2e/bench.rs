@@ -13,7 +13,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn measures_both_dialects_of_the_gateway_with_every_shape() {
+async fn measures_the_gateway_in_every_way_with_every_shape() {
     let output = bench(&["--smoke"]).await;
     let (said, complained) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{said}{complained}");
@@ -23,11 +23,11 @@ async fn measures_both_dialects_of_the_gateway_with_every_shape() {
         .filter(|line| line.contains(" µs "))
         .map(|line| line.split_whitespace().collect())
         .collect();
-    // Two shapes, and for each the gateway in REST and in gRPC.
-    assert_eq!(rows.len(), 4, "{said}");
+    // Two shapes, and for each the gateway in REST, without access control, and in gRPC.
+    assert_eq!(rows.len(), 6, "{said}");
     for row in rows {
         let [_, dialect, cost, _, ratio, _, speed] = row.as_slice() else { panic!("{row:?}") };
-        assert!(["REST", "gRPC"].contains(dialect), "{row:?}");
+        assert!(["REST", "open", "gRPC"].contains(dialect), "{row:?}");
         for number in [cost, ratio, speed] {
             assert!(number.parse::<f64>().unwrap() > 0.0, "{row:?}");
         }
