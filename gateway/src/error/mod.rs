@@ -22,7 +22,7 @@ use crate::context::{
 };
 use crate::rate_limiting::Exceeded;
 use crate::resilience::{DeadlineExceeded, InvalidTimeout};
-use crate::transcoding::{Spelling, UnreadableBody};
+use crate::transcoding::{InvalidFrame, Spelling, UnreadableBody};
 use crate::{authentication, routing, transcoding, upstream};
 
 /// Why a request failed.
@@ -228,7 +228,12 @@ impl GatewayError {
                     self.to_string(),
                 )
             },
-            E::Body(UnreadableBody::Broken(_)) | E::Frame(_) => bad("invalid-body"),
+            E::Frame(InvalidFrame::Compressed) => {
+                self.client(None, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented)
+            }
+            E::Body(UnreadableBody::Broken(_)) | E::Frame(InvalidFrame::Length) => {
+                bad("invalid-body")
+            }
             E::Header(_) => bad("invalid-header"),
             E::UnexpectedBody => bad("unexpected-body"),
             E::MediaType | E::SeveralTypes | E::OtherGrpc => {

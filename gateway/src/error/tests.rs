@@ -5,7 +5,7 @@ use prost::Message as _;
 use super::*;
 use crate::context::{Allowance, Standing};
 use crate::resilience::DeadlineExceeded;
-use crate::transcoding::{InvalidField, InvalidFrame, InvalidHeader};
+use crate::transcoding::{InvalidField, InvalidHeader};
 
 fn line(error: &GatewayError) -> String {
     let verdict = error.verdict();
@@ -65,6 +65,7 @@ fn failures_of_the_client_say_what_to_do() {
     check(T::MediaType, "- 415 INVALID_ARGUMENT Client");
     check(T::UnexpectedBody, "unexpected-body 400 INVALID_ARGUMENT Client");
     check(T::from(InvalidHeader::IdempotencyKey), "invalid-header 400 INVALID_ARGUMENT Client");
+    check(T::from(InvalidFrame::Compressed), "- 415 UNIMPLEMENTED Client");
     check(T::from(InvalidFrame::Length), "invalid-body 400 INVALID_ARGUMENT Client");
     check(T::from(UnreadableBody::TooLarge), "- 413 RESOURCE_EXHAUSTED Client");
     check(T::from(UnreadableBody::TooSlow), "- 408 DEADLINE_EXCEEDED Client");

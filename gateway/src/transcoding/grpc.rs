@@ -20,11 +20,17 @@ const MESSAGE: &AsciiSet = &CONTROLS.add(b'%').add(b' ').add(b'"').add(b'#').add
 
 const GRPC: &[u8] = b"application/grpc";
 
+/// In which encodings messages are taken. Every answer says so, for the client that has just used another.
+const ACCEPTED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("grpc-accept-encoding"), HeaderValue::from_static("identity"));
+
 /// The body is not one gRPC message.
 #[derive(Debug, Error)]
 pub(crate) enum InvalidFrame {
-    /// The message is compressed.
-    #[error("the message is compressed, which was not negotiated: send it uncompressed")]
+    /// The message is compressed. A client learns from `grpc-accept-encoding` which encodings it may use (gRPC, "Compression").
+    #[error(
+        "the message is compressed, and no compression is supported here: send it uncompressed, with grpc-encoding identity"
+    )]
     Compressed,
     /// The body is shorter or longer than its prefix says.
     #[error("the body is not one length-prefixed gRPC message")]
@@ -94,6 +100,7 @@ fn answer(body: Body, headers: HeaderMap) -> Response<Body> {
     let mut response = Response::new(body);
     *response.headers_mut() = headers;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response.headers_mut().extend([ACCEPTED]);
     response
 }
 

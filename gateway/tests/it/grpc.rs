@@ -261,7 +261,6 @@ async fn what_is_not_one_plain_message_is_refused() {
         ("\0\0\0\0", "length-prefixed"),
         ("\0\0\0\0\x05abc", "length-prefixed"),
         ("\0\0\0\0\0\0\0\0\0\0", "length-prefixed"),
-        ("\x01\0\0\0\x01a", "compressed"),
     ] {
         let ask = gate.ask(http::Method::POST, "/kitchen.v1.Kitchen/Whisper");
         let reply = ask.header("content-type", "application/grpc").body(frame).await.is(200);
@@ -269,6 +268,27 @@ async fn what_is_not_one_plain_message_is_refused() {
         assert!(reply.header("grpc-message").contains(words), "{reply}");
     }
     kitchen.saw_nothing();
+}
+
+#[tokio::test]
+async fn who_compresses_is_told_that_nothing_but_identity_is_taken() {
+    let kitchen = Upstream::content().await;
+    let gate = Gate::before(&kitchen).await.speaking_http2();
+    let ask = async |frame: &'static str| {
+        let ask = gate.ask(http::Method::POST, "/kitchen.v1.Kitchen/Whisper");
+        let ask = ask.header("content-type", "application/grpc").header("grpc-encoding", "gzip");
+        ask.body(frame).await.is(200)
+    };
+    let refused = ask("\x01\0\0\0\x01a").await;
+    assert_eq!(refused.header("grpc-status"), "12", "{refused}");
+    assert_eq!(refused.header("grpc-accept-encoding"), "identity");
+    assert!(refused.header("grpc-message").contains("send%20it%20uncompressed"), "{refused}");
+    assert_eq!(refused.text(), "");
+    kitchen.saw_nothing();
+    // An encoding that is named and not used is nobody's concern.
+    let taken = ask("\0\0\0\0\0").await;
+    assert_eq!(taken.header("grpc-accept-encoding"), "identity");
+    assert_eq!(kitchen.only_call().rpc, "kitchen.v1.Kitchen/Whisper");
 }
 
 #[tokio::test]
