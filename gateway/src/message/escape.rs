@@ -1,4 +1,4 @@
-//! Text as a JSON string.
+//! Text as a JSON string, and text as it is shown to people.
 
 /// Appends `text` with quotes around it, escaping only what JSON requires.
 pub(super) fn push_json_string(out: &mut Vec<u8>, text: &str) {
@@ -38,4 +38,26 @@ pub(super) fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
         }
     }
     out.extend_from_slice(rest);
+}
+
+/// The characters of a text as a sentence quotes them: what can't be seen is escaped, so that nothing can begin a second
+/// line or turn the writing round. Quotes and backslashes stay: whoever wrote the text should find it again.
+pub(crate) fn readable(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(|character| {
+        let stays = matches!(character, '"' | '\'' | '\\');
+        let escaped = (!stays).then(|| character.escape_debug());
+        stays.then_some(character).into_iter().chain(escaped.into_iter().flatten())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_shown_as_it_was_written_except_what_can_not_be_seen() {
+        let shown = |text| readable(text).collect::<String>();
+        assert_eq!(shown(r#"it's "q" ü \ `"#), r#"it's "q" ü \ `"#);
+        assert_eq!(shown("a\nb\u{1b}[31m\u{202e}\0"), r"a\nb\u{1b}[31m\u{202e}\0");
+    }
 }

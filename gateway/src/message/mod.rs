@@ -24,6 +24,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::escape::readable;
 pub use self::json_in::{JsonError, JsonIn};
 pub use self::json_out::JsonOut;
 pub(crate) use self::nearest::nearest;

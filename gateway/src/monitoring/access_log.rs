@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::context::{Denial, Journey, Origin, Step, code_name};
+use crate::message::readable;
 
 /// How much of a text that the client chose is told, in bytes: a request has room for sixteen times as much.
 const TOLD: usize = 2048;
@@ -106,7 +107,7 @@ pub(super) fn text(journey: &Journey) -> String {
     );
     if let Some(cause) = cause {
         line.push_str(": ");
-        line.extend(cut(cause).escape_debug());
+        line.extend(readable(&cut(cause)));
     }
     line
 }
@@ -216,7 +217,11 @@ mod tests {
     fn a_path_can_not_begin_a_second_line() {
         let line = json(&journey("/a\n{\"level\":\"error\"}\u{1b}[31m"));
         assert!(!line.contains(['\n', '\u{1b}']), "{line}");
-        assert!(!text(&journey("/a\nb\u{1b}")).contains(['\n', '\u{1b}']));
+        let mut journey = journey("/a\nb\u{1b}");
+        journey.cause = Some("found `it's`\r\u{1b}[31m".to_owned());
+        let line = text(&journey);
+        assert!(!line.contains(['\n', '\r', '\u{1b}']), "{line}");
+        assert!(line.ends_with(r": found `it's`\r\u{1b}[31m"), "{line}");
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl<'s, 't> Reader<'s, 't, '_> {
                 found,
                 "the URL of a known type, such as type.googleapis.com/package.Message",
             )
-            .quoting(url.raw)
+            .quoting_string(url)
             .in_field("@type", false)
         };
         let text = std::str::from_utf8(name).map_err(|_| error("the type"))?;
@@ -123,12 +123,12 @@ impl<'s, 't> Reader<'s, 't, '_> {
                         "an unknown field",
                         "`@type` and `value` only",
                     )
-                    .quoting(key.raw));
+                    .quoting_string(&key));
                 }
             };
             if std::mem::replace(seen, true) {
                 return Err(JsonError::new(key.at, "the key a second time", "every key once")
-                    .quoting(key.raw));
+                    .quoting_string(&key));
             }
         }
         if !value && table.special != Special::Empty {

@@ -1,6 +1,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::scanner::Quoted;
+use super::unescape::unescape;
+use crate::message::readable;
+
+/// How many characters of a text are quoted.
+const LONGEST: usize = 40;
+
 /// Why a JSON text is not a message of its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonError(Box<Inner>);
@@ -69,14 +76,24 @@ impl JsonError {
     /// Adds what was found, cut to a few characters.
     #[cold]
     pub(crate) fn quoting(mut self, text: &[u8]) -> Self {
-        const LONGEST: usize = 40;
-        let lossy = String::from_utf8_lossy(text.get(..LONGEST * 4).unwrap_or(text));
-        let mut quote: String = lossy.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-        if lossy.chars().nth(LONGEST).is_some() {
-            quote.push('…');
-        }
+        let lossy = String::from_utf8_lossy(text.get(..(LONGEST + 1) * 4).unwrap_or(text));
+        let (shown, more) = match lossy.char_indices().nth(LONGEST) {
+            Some((end, _)) => (lossy.get(..end).unwrap_or_default(), "…"),
+            None => (&*lossy, ""),
+        };
+        let quote: String = readable(shown).chain(more.chars()).collect();
         self.0.quote = Some(format!("`{quote}`"));
         self
+    }
+
+    /// Adds the string that was found: what it says, not how the text spells it.
+    #[cold]
+    pub(super) fn quoting_string(self, string: &Quoted<'_>) -> Self {
+        // No character takes more than twelve bytes to spell.
+        let raw = string.raw.get(..LONGEST * 16).unwrap_or(string.raw);
+        let mut said = Vec::new();
+        let complete = unescape(raw, 0, &mut said).is_ok() || raw.len() < string.raw.len();
+        self.quoting(if complete { &said } else { raw })
     }
 
     #[cold]
@@ -97,8 +114,8 @@ impl JsonError {
 
     #[cold]
     pub(crate) fn at_key(mut self, key: &[u8]) -> Self {
-        let key: String =
-            String::from_utf8_lossy(key).chars().take(40).flat_map(char::escape_debug).collect();
+        let key: String = String::from_utf8_lossy(key).chars().take(LONGEST).collect();
+        let key: String = readable(&key).collect();
         self.under(&format!("[\"{key}\"]"));
         self
     }

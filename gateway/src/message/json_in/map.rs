@@ -73,7 +73,7 @@ impl<'s> Reader<'s, '_, '_> {
             (Kind::Bool, b"false") => self.out.push(0),
             (Kind::Bool, _) => {
                 return Err(
-                    JsonError::new(key.at, "the key", "\"true\" or \"false\"").quoting(key.raw)
+                    JsonError::new(key.at, "the key", "\"true\" or \"false\"").quoting_string(key)
                 );
             }
             (_, number) => {
@@ -81,7 +81,7 @@ impl<'s> Reader<'s, '_, '_> {
                     && integer(number).is_ok_and(|value| push_integer(self.out, kind, value));
                 if !valid {
                     return Err(
-                        JsonError::new(key.at, "the key", integer_range(kind)).quoting(key.raw)
+                        JsonError::new(key.at, "the key", integer_range(kind)).quoting_string(key)
                     );
                 }
             }

@@ -4,6 +4,7 @@ use super::error::{JsonError, Parsed};
 use super::{Quoted, Reader};
 use crate::message::nearest::nearest;
 use crate::message::place::Names;
+use crate::message::readable;
 use crate::message::schema::{FieldTable, MessageTable};
 
 impl<'s> Reader<'s, '_, '_> {
@@ -102,7 +103,8 @@ impl<'s> Reader<'s, '_, '_> {
                 || format!("a field of {}", table.full_name),
                 |known| format!("a field of {} (did you mean `{known}`?)", table.full_name),
             );
-        let shown: String = name.chars().take(40).flat_map(char::escape_debug).collect();
+        let shown: String = name.chars().take(40).collect();
+        let shown: String = readable(&shown).collect();
         Err(JsonError::new(key.at, "an unknown field", expected)
             .quoting(name.as_bytes())
             .in_field(&shown, false))

@@ -80,7 +80,7 @@ impl<'t> Reader<'_, 't, '_> {
     fn bytes(&mut self, text: &Quoted<'_>) -> Parsed {
         let start = open(self.out);
         if !decode_base64(&text.characters()?, self.out) {
-            return Err(JsonError::new(text.at, "the string", "base64").quoting(text.raw));
+            return Err(JsonError::new(text.at, "the string", "base64").quoting_string(text));
         }
         close(self.out, start);
         Ok(())
@@ -97,7 +97,8 @@ impl<'t> Reader<'_, 't, '_> {
                 if is_number(&digits) {
                     return Ok(digits);
                 }
-                Err(JsonError::new(text.at, "the string", integer_range(kind)).quoting(text.raw))
+                Err(JsonError::new(text.at, "the string", integer_range(kind))
+                    .quoting_string(&text))
             }
             _ => Err(self.text.unexpected(integer_range(kind))),
         }
@@ -113,7 +114,7 @@ impl<'t> Reader<'_, 't, '_> {
                     Some(number) => number,
                     None if self.options.ignore_unknown => return Ok(Written::Ignored),
                     None => {
-                        return Err(unknown_enum(at, text.raw, &expected_names(table, text.raw)));
+                        return Err(unknown_enum(at, &text, &expected_names(table, text.raw)));
                     }
                 }
             }
@@ -189,8 +190,8 @@ fn not_an_integer(at: usize, number: &[u8], kind: Kind) -> JsonError {
 }
 
 #[cold]
-fn unknown_enum(at: usize, name: &[u8], expected: &str) -> JsonError {
-    JsonError::new(at, "the name", expected.to_owned()).quoting(name)
+fn unknown_enum(at: usize, name: &Quoted<'_>, expected: &str) -> JsonError {
+    JsonError::new(at, "the name", expected.to_owned()).quoting_string(name)
 }
 
 /// A sentence with the first names of an enum, and the one that was probably meant.

@@ -263,9 +263,16 @@ impl<'a> Scanner<'a> {
     #[cold]
     pub(super) fn unexpected(&self, expected: impl Into<Cow<'static, str>>) -> JsonError {
         let rest = self.text.get(self.at..).unwrap_or_default();
+        if rest.first() == Some(&b'"') {
+            // A string without an end is all that follows.
+            let mut here = *self;
+            let unended =
+                Quoted { raw: rest.get(1..).unwrap_or_default(), escaped: false, at: self.at };
+            let string = here.string().unwrap_or(unended);
+            return JsonError::new(self.at, "the string", expected).quoting_string(&string);
+        }
         let (found, quote) = match rest.first() {
             None => ("the end of the text", &[][..]),
-            Some(b'"') => ("the string", string_prefix(rest)),
             Some(b'{') => ("an object", &[][..]),
             Some(b'[') => ("an array", &[][..]),
             Some(b'-' | b'0'..=b'9') => ("the number", word(rest)),
@@ -326,10 +333,4 @@ fn word(text: &[u8]) -> &[u8] {
     let character =
         1 + text.iter().skip(1).take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
     text.get(..character).unwrap_or(text)
-}
-
-fn string_prefix(text: &[u8]) -> &[u8] {
-    let inner = text.get(1..).unwrap_or_default();
-    let len = inner.iter().take(200).take_while(|byte| **byte != b'"').count();
-    text.get(..len + 2).unwrap_or(text)
 }

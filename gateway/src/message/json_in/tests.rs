@@ -284,6 +284,23 @@ fn enums_are_names_or_numbers() {
 }
 
 #[test]
+fn what_was_found_is_quoted_as_the_client_wrote_it() {
+    let check = |text: &str, expected: &str| {
+        let said = error("sink.v1.Lists", text.as_bytes()).to_string();
+        assert!(said.contains(expected), "{text}: {said}");
+    };
+    check(r#"{"aString": "a"}"#, "found the string `a`, expected");
+    check(r#"{"aString": "it's \"q\" ü"}"#, "found the string `it's \"q\" ü`, expected");
+    check(r#"{"aString": "\n\u202e"}"#, r"found the string `\n\u{202e}`, expected");
+    check(r#"{"aString": "\x"}"#, r"found the string `\x`, expected");
+    check(r#"{"aString": "a"#, "found the string `a`, expected");
+    let long = format!("{{\"aString\": \"{}\"}}", "\\ud83d\\ude00".repeat(60));
+    check(&long, &format!("found the string `{}…`, expected", "😀".repeat(40)));
+    check("{'id': 1}", "found `'`, expected");
+    check(r#"{"it's": 1}"#, "it's: found an unknown field `it's`, expected");
+}
+
+#[test]
 fn map_keys_are_typed_and_unique() {
     accepts(
         "sink.v1.Maps",
@@ -298,7 +315,7 @@ fn map_keys_are_typed_and_unique() {
     refuses(
         "sink.v1.Maps",
         r#"{"byString": {"a": "", "b": "", "\u0061": ""}}"#,
-        "byString[\"\\\\u0061\"]: found the key a second time, expected every key once (line 1, column 33)",
+        "byString[\"\\u0061\"]: found the key a second time, expected every key once (line 1, column 33)",
     );
     refuses(
         "sink.v1.Maps",

@@ -18,7 +18,7 @@ impl Reader<'_, '_, '_> {
         if push_moment(self.out, special, &characters) {
             Ok(())
         } else {
-            Err(JsonError::new(text.at, "the string", expected).quoting(text.raw))
+            Err(JsonError::new(text.at, "the string", expected).quoting_string(&text))
         }
     }
 
@@ -28,7 +28,7 @@ impl Reader<'_, '_, '_> {
         if push_field_mask(self.out, &text.characters()?) {
             Ok(())
         } else {
-            Err(JsonError::new(text.at, "the string", FIELD_MASK).quoting(text.raw))
+            Err(JsonError::new(text.at, "the string", FIELD_MASK).quoting_string(&text))
         }
     }
 

@@ -269,6 +269,7 @@ fn text_that_is_no_value_says_what_is_expected() {
         "a_float: found `1e39`, expected a number that fits a float",
     );
     check("sink.v1.Scalars", "a_bytes", "*", "a_bytes: found `*`, expected base64");
+    check("sink.v1.Scalars", "a_bytes", "it's\n\"", r#"a_bytes: found `it's\n"`, expected base64"#);
     check(
         "sink.v1.Scalars",
         "a_uint32",

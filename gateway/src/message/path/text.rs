@@ -5,6 +5,7 @@ use crate::message::base64::decode_base64;
 use crate::message::json_in::{
     Integer, integer, integer_range, is_number, push_field_mask, push_integer, push_moment,
 };
+use crate::message::readable;
 use crate::message::schema::{EnumTable, Field, FieldTable, Kind, Schema, Shape, Special, Tag};
 use crate::message::wire::{close, open, push_varint};
 
@@ -94,8 +95,8 @@ impl TextPath {
         self.encode_step(self.path.fields(), text, out).map_err(|expected| {
             out.truncate(before);
             let shown = (!self.path.is_redacted()).then(|| {
-                let mut shown: String =
-                    text.chars().take(40).flat_map(char::escape_debug).collect();
+                let shown: String = text.chars().take(40).collect();
+                let mut shown: String = readable(&shown).collect();
                 if text.chars().nth(40).is_some() {
                     shown.push('…');
                 }
