@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -188,6 +187,7 @@ fn reload(file: &Path, opened: &Config, door: &Door) {
         }
         Err(problems) => {
             for problem in problems {
+                let problem = format!("{}:{problem}", file.display());
                 tracing::error!(%problem, "the configuration was not taken over");
             }
         }
@@ -249,9 +249,7 @@ fn reachable(address: &str) -> String {
 
 fn show(compiled: &Compiled) -> ExitCode {
     let mut out = io::stdout().lock();
-    let exposed = compiled.exposed.iter().map(ToString::to_string);
-    let mut lines = iter::once(Exposed::titles()).chain(exposed);
-    match lines.try_for_each(|line| writeln!(out, "{line}")) {
+    match Exposed::table(&compiled.exposed).try_for_each(|line| writeln!(out, "{line}")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

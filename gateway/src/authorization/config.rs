@@ -48,7 +48,7 @@ impl Config {
         schema: Option<&Arc<Schema>>,
         problems: &mut Vec<Problem>,
     ) -> BTreeMap<RpcId, Line> {
-        let lines = self.lines(problems);
+        let lines = self.lines(schema, problems);
         let owned = self.ownership_upstream(&lines, schema, problems);
         let mut checked = self.check(&lines, schema, problems);
         let mut compiled = BTreeMap::new();
@@ -72,7 +72,11 @@ impl Config {
         compiled
     }
 
-    fn lines(&self, problems: &mut Vec<Problem>) -> BTreeMap<RpcId, Spanned<Access>> {
+    fn lines(
+        &self,
+        schema: Option<&Arc<Schema>>,
+        problems: &mut Vec<Problem>,
+    ) -> BTreeMap<RpcId, Spanned<Access>> {
         for (name, rule) in &self.rules {
             if let Err(message) = rule_name(name) {
                 problems.push(Problem::at(rule, format!("authorization.rules.{name}"), message));
@@ -89,7 +93,7 @@ impl Config {
                     read.insert(rpc, Spanned::new(access, line.referenced, line.defined));
                 }
                 (None, Ok(_)) => {
-                    complain(format!("`{rpc}` is not an RPC; write package.Service/Method"));
+                    complain(not_an_rpc(rpc, schema));
                 }
                 (_, Err(message)) => complain(message),
             }
@@ -199,6 +203,25 @@ fn rule_name(name: &str) -> Result<(), String> {
             "`{name}` can't be the name of a rule; it has 1 to 64 letters, digits, `_` or `-`, a letter first"
         ))
     }
+}
+
+fn not_an_rpc(text: &str, schema: Option<&Arc<Schema>>) -> String {
+    if text.contains('*') {
+        return format!(
+            "`{text}` is not an RPC, and there are no wildcards: write a line package.Service/Method for each"
+        );
+    }
+    let instead = schema.and_then(|schema| corrected(text, schema));
+    let instead = instead.unwrap_or_else(|| "package.Service/Method".to_owned());
+    format!("`{text}` is not an RPC; write {instead}")
+}
+
+/// The RPC that is named as it is elsewhere: with a dot before the method, or as the path of a request.
+pub(crate) fn corrected(text: &str, schema: &Arc<Schema>) -> Option<String> {
+    let name = text.trim_matches('/');
+    let dotted = || name.rsplit_once('.').map(|(service, method)| format!("{service}/{method}"));
+    let name = if name.contains('/') { Some(name.to_owned()) } else { dotted() };
+    name.filter(|name| name != text && schema.method(name).is_some())
 }
 
 fn rpc_id(text: &str) -> Option<RpcId> {

@@ -19,7 +19,7 @@ mod source;
 use thiserror::Error;
 
 pub(crate) use self::access::Access;
-pub(crate) use self::config::{Config, Line};
+pub(crate) use self::config::{Config, Line, corrected};
 pub(crate) use self::evaluate::Undecided;
 pub(crate) use self::rule::{AnswerRule, Rule};
 

@@ -1,12 +1,13 @@
 //! Compiles what is exposed: an RPC that has an access line, by every http rule it has and by gRPC.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 
+use super::exposed::Exposed;
 use super::limits::RateLimiting;
+use super::slip;
 use super::upstreams::Upstreams;
 use crate::authorization::{Access, Line, Rule};
 use crate::call::{Rpcs, Served};
@@ -24,35 +25,6 @@ pub(super) struct Exposure {
     pub(super) targets: Targets,
     pub(super) rpcs: Rpcs,
     pub(super) exposed: Vec<Exposed>,
-}
-
-/// One line of the table of what is exposed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Exposed {
-    /// Method and template, or the path of the RPC for gRPC.
-    pub(crate) route: String,
-    /// The RPC it leads to.
-    pub(crate) rpc: String,
-    /// Who may call it, as written.
-    pub(crate) access: String,
-    /// Who decides that, and on what; and what is special about the route.
-    pub(crate) decides: String,
-}
-
-impl Exposed {
-    /// What stands over the columns of the table.
-    pub(crate) fn titles() -> String {
-        let [route, rpc, access, decides] =
-            ["ROUTE", "RPC", "ACCESS", "DECIDED BY"].map(str::to_owned);
-        Self { route, rpc, access, decides }.to_string()
-    }
-}
-
-impl fmt::Display for Exposed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { route, rpc, access, decides } = self;
-        write!(f, "{route:<48} {rpc:<44} {access:<16} {decides}")
-    }
 }
 
 /// Checks every access line and every http rule, and makes routes of them.
@@ -113,8 +85,13 @@ fn refuse_forgotten(
     upstreams: &Upstreams,
     problems: &mut Vec<Problem>,
 ) {
+    // Who wrote a line for it and slipped has forgotten nothing, and is told of the slip.
+    let lines = config.authorization.access.keys();
+    let slips: Vec<String> = lines.filter_map(|line| slip::meant(line, schema)).collect();
     let forgotten = |rpc: &str| {
-        (!config.unread("authorization") && !config.authorization.access.contains_key(rpc)).then(|| {
+        let line =
+            config.authorization.access.contains_key(rpc) || slips.iter().any(|slip| slip == rpc);
+        (!config.unread("authorization") && !line).then(|| {
             format!(
                 "`{rpc}` has an http rule but no access line: add one (public, authenticated, role:<name>), or `internal` to hide it"
             )
@@ -122,7 +99,7 @@ fn refuse_forgotten(
     };
     for (rpc, place) in rules.rpcs() {
         if schema.method(rpc).is_none() {
-            problems.push(place.problem(unknown(rpc, schema)));
+            problems.push(place.problem(slip::unknown(rpc, schema)));
         } else if let Some(message) = forgotten(rpc) {
             problems.push(place.problem(message));
         }
@@ -171,13 +148,13 @@ impl Compiler<'_> {
         schema: &Arc<Schema>,
     ) {
         let Some(rpc) = schema.method(id.as_str()) else {
-            return self.refuse(id, line, unknown(id.as_str(), schema));
+            return self.refuse(id, line, slip::unknown(id.as_str(), schema));
         };
         if line.value == Access::Internal {
             return;
         }
         let Some(upstream) = self.upstreams.of(rpc.service()) else {
-            if self.upstreams_unread {
+            if self.upstreams_unread || self.upstreams.lack_services() {
                 return;
             }
             return self.refuse(
@@ -286,18 +263,4 @@ fn bind(
     let variables: Vec<&str> = template.variables().iter().map(Variable::field_path).collect();
     let binding = RestBinding::compile(rule, rpc, &variables, options.clone())?;
     Ok((method, template, binding))
-}
-
-/// Says that there is no such RPC, and what was probably meant: the RPCs of this name elsewhere, or else the others of
-/// the service.
-pub(super) fn unknown(rpc: &str, schema: &Arc<Schema>) -> String {
-    let (service, method) = rpc.split_once('/').unwrap_or_default();
-    let names = |matches: &dyn Fn(&RpcType) -> bool| {
-        schema.methods().filter(matches).map(|rpc| rpc.name()).collect::<Vec<_>>().join(", ")
-    };
-    let same_name = names(&|rpc| rpc.method() == method);
-    let meant =
-        if same_name.is_empty() { names(&|rpc| rpc.service() == service) } else { same_name };
-    let meant = if meant.is_empty() { meant } else { format!("; did you mean {meant}?") };
-    format!("the schema has no RPC `{rpc}`{meant}")
 }

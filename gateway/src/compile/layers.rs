@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::exposure;
+use super::slip;
 use crate::config::Config;
 use crate::message::{Schema, nearest};
 use crate::setting::Problem;
@@ -28,8 +28,10 @@ pub(super) fn check(config: &Config, schema: Option<&Arc<Schema>>, problems: &mu
     for (rpc, layer) in &config.transcoding.rpcs {
         let access = config.authorization.access.get(rpc).map(|line| line.value.as_str());
         let message = if schema.method(rpc).is_none() {
-            exposure::unknown(rpc, schema)
-        } else if matches!(access, None | Some("internal")) && !config.unread("authorization") {
+            slip::unknown(rpc, schema)
+        } else if access == Some("internal") {
+            "nobody can call this RPC, it is internal, so its options do nothing: say in its access line who may, or leave them out".to_owned()
+        } else if access.is_none() && !config.unread("authorization") {
             "nobody can call this RPC, so its options do nothing: give it an access line, or leave them out".to_owned()
         } else {
             continue;

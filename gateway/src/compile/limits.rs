@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Memory, exposure};
+use super::{Memory, slip};
 use crate::config::Config;
 use crate::context::RpcId;
 use crate::message::Schema;
@@ -30,7 +30,7 @@ impl RateLimiting {
         let named = rules.limits.iter().flat_map(|rule| rule.rpcs.iter().flatten());
         for (rpc, place) in named {
             if let Some(schema) = schema.filter(|schema| schema.method(rpc).is_none()) {
-                problems.push(place.problem(exposure::unknown(rpc, schema)));
+                problems.push(place.problem(slip::unknown(rpc, schema)));
             } else if !config.unread("authorization")
                 && access.get(rpc).is_none_or(|access| access.value == "internal")
             {

@@ -4,10 +4,12 @@
 //! descriptors, and all mistakes are reported together. What fails here never fails a request.
 
 mod credentials;
+mod exposed;
 mod exposure;
 mod layers;
 mod limits;
 mod memory;
+mod slip;
 mod upstreams;
 
 use std::error::Error;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-pub(crate) use exposure::Exposed;
+pub(crate) use exposed::Exposed;
 use limits::RateLimiting;
 pub(crate) use memory::Memory;
 

@@ -14,12 +14,18 @@ use crate::upstream::{Peer, Upstream};
 pub(super) struct Upstreams {
     all: Vec<Arc<Upstream>>,
     by_service: HashMap<String, Arc<Upstream>>,
+    lack_services: bool,
 }
 
 impl Upstreams {
     /// The upstream of a service.
     pub(super) fn of(&self, service: &str) -> Option<&Arc<Upstream>> {
         self.by_service.get(service)
+    }
+
+    /// Whether one of them says nothing of what it serves, so that who serves a service is not known.
+    pub(super) fn lack_services(&self) -> bool {
+        self.lack_services
     }
 
     /// All connections.
@@ -58,6 +64,11 @@ pub(super) fn compile(
             let message =
                 "there is no endpoint: write at least one, such as http://127.0.0.1:50051";
             problems.push(Problem::nowhere(format!("upstreams.{name}.endpoints"), message));
+        }
+        if written.services.is_empty() {
+            let message = "there is no service: write at least one, as package.Service";
+            problems.push(Problem::nowhere(format!("upstreams.{name}.services"), message));
+            upstreams.lack_services = true;
         }
         let upstream = Arc::new(Upstream::new(name, config.load_balancing.algorithm, peers));
         for service in &written.services {

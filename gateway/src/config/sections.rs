@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_saphyr::Error;
 
+use crate::message::nearest;
 use crate::setting::{Problem, Spanned};
 
 /// The sections of one file.
@@ -57,8 +58,11 @@ impl<'a> Sections<'a> {
     pub(super) fn refuse_others(&mut self) {
         for (name, section) in &self.found {
             if !self.known.contains(&name.as_str()) {
-                let message =
-                    format!("there is no such section; there are {}", self.known.join(", "));
+                let hint = nearest(name, self.known.iter().copied()).map_or_else(
+                    || format!("there are {}", self.known.join(", ")),
+                    |meant| format!("did you mean {meant}?"),
+                );
+                let message = format!("there is no such section; {hint}");
                 self.problems.push(Problem::at(section, name, message));
             }
         }
@@ -122,6 +126,7 @@ fn plain(message: &str) -> &str {
         "expected sequence start" => {
             "expected a list: [ONE, ANOTHER], or lines that begin with `- `"
         }
+        "expected string scalar" => "expected one value, not a list and not lines of their own",
         "mapping values are not allowed in this context" => {
             "a value holds a second `: `: put it into double quotes, or finish it (`role:` needs a name)"
         }

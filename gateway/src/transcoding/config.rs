@@ -49,7 +49,7 @@ macro_rules! section {
 section! {
     own: {
         /// HTTP statuses (400 to 599) by the reason of a `google.rpc.ErrorInfo`; they replace the status of the gRPC code.
-        status_by_reason: BTreeMap<String, Spanned<u16>>,
+        status_by_reason: BTreeMap<String, Spanned<String>>,
         /// Request headers that are passed on to services as metadata.
         request_headers: Vec<Spanned<String>>,
         /// Metadata of an answer that is passed on to the client as headers.

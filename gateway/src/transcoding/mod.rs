@@ -231,19 +231,19 @@ impl Settings {
         let headers = HeaderPolicy::compile(config, problems);
         let mut status_by_reason = BTreeMap::new();
         for (reason, status) in &config.status_by_reason {
-            match StatusCode::from_u16(status.value) {
-                Ok(code) if (400..600).contains(&status.value) => {
-                    status_by_reason.insert(reason.clone(), code);
-                }
-                _ => problems.push(Problem::at(
-                    status,
-                    format!("transcoding.status_by_reason.{reason}"),
-                    format!(
-                        "{} is not the status of a failure: write one from 400 to 599",
-                        status.value
-                    ),
-                )),
+            let code = status.value.parse().ok().filter(|code| (400..600).contains(code));
+            if let Some(code) = code.and_then(|code| StatusCode::from_u16(code).ok()) {
+                status_by_reason.insert(reason.clone(), code);
+                continue;
             }
+            problems.push(Problem::at(
+                status,
+                format!("transcoding.status_by_reason.{reason}"),
+                format!(
+                    "`{}` is not the HTTP status of a failure: write one from 400 to 599",
+                    status.value
+                ),
+            ));
         }
         let problem_base = config.problem_base.as_ref().map_or("/problems", |base| &base.value);
         if let Some(base) = &config.problem_base

@@ -52,13 +52,19 @@ impl Rules {
                 problems.push(Problem::at(rule, path, message));
                 continue;
             };
+            if selector.value.contains('/') && !selector.value.contains('*') {
+                let dotted = selector.value.trim_matches('/').replace('/', ".");
+                let message = format!("write a dot before the method: {dotted}");
+                problems.push(Problem::at(selector, format!("{path}.selector"), message));
+                continue;
+            }
             let Some((service, method)) = selector.value.rsplit_once('.') else {
                 let message =
                     format!("`{}` selects no RPC; write package.Service.Method", selector.value);
                 problems.push(Problem::at(selector, format!("{path}.selector"), message));
                 continue;
             };
-            if method == "*" {
+            if method.ends_with('*') {
                 let message =
                     "a rule is for one RPC: write package.Service.Method, without a wildcard";
                 problems.push(Problem::at(selector, format!("{path}.selector"), message));

@@ -48,8 +48,17 @@ async fn sections() {
     check("schema: { file: schema.binpb }\n", "", &["schema: the section is missing"]).await;
     check(
         "admin:",
-        "admins:",
-        &[&format!("3:9: admins: {known}"), "admin: the section is missing"],
+        "operators:",
+        &[&format!("3:12: operators: {known}"), "admin: the section is missing"],
+    )
+    .await;
+    check(
+        "listener:",
+        "listeners:",
+        &[
+            "2:12: listeners: there is no such section; did you mean listener?",
+            "listener: the section is missing",
+        ],
     )
     .await;
     check("schema:", "schema: {}\nschema:", &["2:1: (file): duplicate mapping key: schema"]).await;
@@ -102,6 +111,13 @@ async fn upstreams() {
         "6:23: upstreams.other.services: `kitchen.v1.Cellar` is served by another upstream already: it can have one",
     ])
     .await;
+    // Who serves the RPCs of the access lines is not known, and no mistake of theirs.
+    check(
+        "[kitchen.v1.Cellar]",
+        "[]",
+        &["upstreams.cellar.services: there is no service: write at least one, as package.Service"],
+    )
+    .await;
     check("[\"http://127.0.0.1:1\"]", "[]", &[
         "upstreams.cellar.endpoints: there is no endpoint: write at least one, such as http://127.0.0.1:50051",
     ])
@@ -148,7 +164,12 @@ async fn access_lines() {
         .await;
     }
     check(": public", ":", &["8:30: authorization: cannot deserialize null into string"]).await;
-    check(": public", ": [public]", &["8:32: authorization: expected string scalar"]).await;
+    check(
+        ": public",
+        ": [public]",
+        &["8:32: authorization: expected one value, not a list and not lines of their own"],
+    )
+    .await;
     check(
         "access:",
         "acces:",
@@ -171,10 +192,21 @@ async fn access_lines() {
         "9:14: authorization.access.GetWine: `GetWine` is not an RPC; write package.Service/Method",
     ])
     .await;
-    check(": public", ": public\n    kitchen.v1.*/*: public", &[
-        "9:21: authorization.access.kitchen.v1.*/*: `kitchen.v1.*/*` is not an RPC; write package.Service/Method",
+    check(": public", ": public\n    kitchen.v1.Cellar: public", &[
+        "9:24: authorization.access.kitchen.v1.Cellar: `kitchen.v1.Cellar` is not an RPC; write package.Service/Method",
     ])
     .await;
+    check(": public", ": public\n    kitchen.v1.*/*: public", &[
+        "9:21: authorization.access.kitchen.v1.*/*: `kitchen.v1.*/*` is not an RPC, and there are no wildcards: write a line package.Service/Method for each",
+    ])
+    .await;
+    for (written, column) in [("kitchen.v1.Cellar.GetWine", 32), ("/kitchen.v1.Cellar/GetWine", 33)]
+    {
+        check("kitchen.v1.Cellar/GetWine:", &format!("{written}:"), &[&format!(
+            "8:{column}: authorization.access.{written}: `{written}` is not an RPC; write kitchen.v1.Cellar/GetWine"
+        )])
+        .await;
+    }
 }
 
 #[tokio::test]
@@ -183,13 +215,20 @@ async fn access_lines_and_the_schema() {
                      (public, authenticated, role:<name>), or `internal` to hide it";
     check("    kitchen.v1.Cellar/GetWine: public\n", "    {}\n", &[forgotten]).await;
     check("Cellar/GetWine: public", "Cellar/GetWines: public", &[
-        "8:33: authorization.access.kitchen.v1.Cellar/GetWines: the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine, kitchen.v1.Cellar/WatchWines?",
+        "8:33: authorization.access.kitchen.v1.Cellar/GetWines: the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine?",
+    ])
+    .await;
+    check("Cellar/GetWine: public", "Cellar/Drink: public", &[
+        "8:30: authorization.access.kitchen.v1.Cellar/Drink: the schema has no RPC `kitchen.v1.Cellar/Drink`; there are kitchen.v1.Cellar/GetWine, kitchen.v1.Cellar/WatchWines",
         forgotten,
+    ])
+    .await;
+    check("kitchen.v1.Cellar/GetWine: public", "kitchen.v1.Cellar/GetWine: public\n    kitchen.v1.Kitchen/Unrelated: public", &[
+        "9:35: authorization.access.kitchen.v1.Kitchen/Unrelated: the schema has no RPC `kitchen.v1.Kitchen/Unrelated`; there are kitchen.v1.Kitchen/GetDish, kitchen.v1.Kitchen/ListDishes, kitchen.v1.Kitchen/CreateDish, kitchen.v1.Kitchen/ReplaceDish, kitchen.v1.Kitchen/UpdateDish, …",
     ])
     .await;
     check("v1.Cellar/GetWine: public", "v2.Cellar/GetWine: public", &[
         "8:32: authorization.access.kitchen.v2.Cellar/GetWine: the schema has no RPC `kitchen.v2.Cellar/GetWine`; did you mean kitchen.v1.Cellar/GetWine?",
-        forgotten,
     ])
     .await;
     check(": public", ": public\n    kitchen.v1.Kitchen/GetDish: public", &[
@@ -257,7 +296,11 @@ async fn rooms() {
         ),
         (
             "transcoding: { status_by_reason: { A: 200 } }",
-            "6:39: transcoding.status_by_reason.A: 200 is not the status of a failure: write one from 400 to 599",
+            "6:39: transcoding.status_by_reason.A: `200` is not the HTTP status of a failure: write one from 400 to 599",
+        ),
+        (
+            "transcoding: { status_by_reason: { A: gone } }",
+            "6:39: transcoding.status_by_reason.A: `gone` is not the HTTP status of a failure: write one from 400 to 599",
         ),
         (
             "transcoding: { request_headers: [X-Tenant, Authorization] }",
@@ -281,7 +324,7 @@ async fn rooms() {
         ),
         (
             "transcoding: { rpcs: { kitchen.v1.Cellar/GetWines: {} } }",
-            "6:52: transcoding.rpcs.kitchen.v1.Cellar/GetWines: the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine, kitchen.v1.Cellar/WatchWines?",
+            "6:52: transcoding.rpcs.kitchen.v1.Cellar/GetWines: the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine?",
         ),
         (
             "transcoding: { rpcs: { kitchen.v1.Cellar/WatchWines: { event_id: id } } }",
@@ -302,6 +345,16 @@ async fn rooms() {
     ] {
         check("authorization:", &format!("{section}\nauthorization:"), &[complaint]).await;
     }
+}
+
+#[tokio::test]
+async fn options_of_an_internal_rpc_do_nothing() {
+    let internal = GOOD.replace(": public", ": internal");
+    let text =
+        format!("{internal}transcoding: {{ rpcs: {{ kitchen.v1.Cellar/GetWine: {{}} }} }}\n");
+    let complaint = "gateway.yaml:9:51: transcoding.rpcs.kitchen.v1.Cellar/GetWine: nobody can call this RPC, it is internal, so its options do nothing: say in its access line who may, or leave them out\n";
+    let exit = check_text(&text).await;
+    assert_eq!((exit.errors.as_str(), exit.out.as_str(), exit.code), (complaint, "", Some(78)));
 }
 
 #[tokio::test]

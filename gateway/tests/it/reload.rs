@@ -34,11 +34,12 @@ async fn a_bad_file_changes_nothing_and_says_so() {
     let kitchen = Upstream::content().await;
     let mut gate = Gate::before(&kitchen).await;
     for (change, complaint) in
-        [("{ log: xml }", "monitoring: unknown variant `xml`"), ("[", "(file): ")]
+        [("{ log: xml }", ": monitoring: unknown variant `xml`"), ("[", ": (file): ")]
     {
         gate.rewrite(|config| config.access("GetDish", "internal").section("monitoring", change));
         let said = gate.hang_up().await;
         assert!(said.contains(REFUSED) && said.contains(complaint), "{said}");
+        assert!(said.contains("gateway.yaml:"), "{said}");
         gate.get("/v1/dishes/soup").await.is(200);
     }
     gate.rewrite(|config| {

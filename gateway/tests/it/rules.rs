@@ -45,8 +45,13 @@ async fn a_rule_that_is_none_is_refused_where_it_stands() {
                 .to_owned(),
         ),
         (
+            "{ selector: kitchen.v1.Cellar/GetWine, get: /a }".to_owned(),
+            "10:19: transcoding.rules[0].selector: write a dot before the method: kitchen.v1.Cellar.GetWine"
+                .to_owned(),
+        ),
+        (
             "{ selector: kitchen.v1.Cellar.GetWines, get: /a }".to_owned(),
-            "10:19: transcoding.rules[0] (kitchen.v1.Cellar.GetWines): the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine, kitchen.v1.Cellar/WatchWines?"
+            "10:19: transcoding.rules[0] (kitchen.v1.Cellar.GetWines): the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine?"
                 .to_owned(),
         ),
         (
@@ -150,6 +155,16 @@ async fn the_table_of_what_is_exposed_shows_the_rules_of_the_configuration() {
         assert!(lines.contains(&expected), "{}", exit.out);
     }
     assert!(!exit.out.contains("/v1/wines"), "{}", exit.out);
+    // However long a route is, its columns stand below their titles.
+    let long = format!(
+        "{{ selector: kitchen.v1.Cellar.GetWine, get: \"/{}/{{id}}\" }}",
+        "wine".repeat(20)
+    );
+    let table = check_text(&text("kitchen.v1.Cellar/GetWine: public", &[&long])).await.out;
+    let columns: Vec<_> =
+        table.lines().map(|line| (line.find(" kitchen.v1."), line.find(" open"))).collect();
+    let title = table.lines().next().map(|line| (line.find(" RPC"), line.find(" DECIDED")));
+    assert!(columns.len() == 3 && columns.iter().skip(1).all(|at| Some(*at) == title), "{table}");
     // A hidden RPC stays hidden.
     let exit = check_text(&text("kitchen.v1.Cellar/GetWine: internal", &[rule])).await;
     assert!(exit.code == Some(0) && !exit.out.contains("/cellar"), "{}{}", exit.out, exit.errors);
