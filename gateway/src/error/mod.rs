@@ -356,6 +356,9 @@ fn failed(failure: &Failure) -> Verdict {
             Origin::Upstream,
             "the connection to the service broke".to_owned(),
         ),
+        Failure::Hidden(_) => {
+            verdict(None, StatusCode::NOT_FOUND, Code::NotFound, Origin::Client, HIDDEN.to_owned())
+        }
         Failure::Denied(_) => verdict(
             None,
             StatusCode::FORBIDDEN,
