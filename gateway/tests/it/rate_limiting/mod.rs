@@ -1,5 +1,6 @@
 //! Responsibility 4: how often who may ask, as clients and services see it.
 
+mod credentials;
 mod forwarded;
 mod load;
 mod outage;
