@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue};
 use tonic::Code;
 
 use crate::authorization::{AnswerRule, Denied, Permit, Rule};
-use crate::context::{Call, CallRecord, Denial, Failure, Messages, Principal, Reply, RpcId};
+use crate::context::{Call, CallRecord, Failure, Messages, Principal, Reply, RpcId};
 use crate::error::GatewayError;
 use crate::upstream::{self, Method, Upstream};
 
@@ -57,7 +57,7 @@ impl Rpcs {
 }
 
 fn noted(denied: Denied, record: &mut CallRecord) -> Denied {
-    record.denied = Some(if denied.is_undecided() { Denial::Undecided } else { Denial::Refused });
+    record.denied = Some(denied.denial());
     denied
 }
 

@@ -72,6 +72,7 @@ async fn a_later_message_that_is_not_for_the_client_ends_the_stream() {
         line[0].contains("\"code\":\"PERMISSION_DENIED\"") && line[0].contains("\"messages\":1"),
         "{line:?}"
     );
+    assert!(line[0].contains("\"denied\":\"refused\""), "{line:?}");
 }
 
 #[tokio::test]
