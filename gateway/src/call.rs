@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue};
-use tonic::{Code, Status};
+use tonic::Code;
 
-use crate::authorization::{AnswerRule, Denied, HIDDEN, Permit, Rule};
-use crate::context::{Call, CallRecord, Denial, Failure, Messages, Principal, Reply, RpcId};
+use crate::authorization::{AnswerRule, Denied, Permit, Rule};
+use crate::context::{Call, CallRecord, Failure, Messages, Principal, Reply, RpcId};
 use crate::error::GatewayError;
 use crate::upstream::{self, Method, Upstream};
 
@@ -57,7 +57,7 @@ impl Rpcs {
 }
 
 fn noted(denied: Denied, record: &mut CallRecord) -> Denied {
-    record.denied = Some(if denied.is_undecided() { Denial::Undecided } else { Denial::Refused });
+    record.denied = Some(denied.denial());
     denied
 }
 
@@ -72,8 +72,7 @@ fn concealed(error: upstream::Error) -> GatewayError {
 }
 
 /// Lets pass what the rule lets. Of a stream the first message decides as the one of a unary answer would, if the
-/// service has sent it by now. A service that is silent so far has told nothing, and nothing of it is passed on but that
-/// the stream is open.
+/// service has sent it by now. Of a service that is silent so far nothing is passed on but that the stream is open.
 fn judge(reply: Reply, rule: AnswerRule) -> Result<Reply, Denied> {
     match reply {
         Reply::Message { message, metadata } => {
@@ -83,49 +82,40 @@ fn judge(reply: Reply, rule: AnswerRule) -> Result<Reply, Denied> {
         Reply::Stream { mut messages, metadata } => match messages.next().now_or_never() {
             Some(Some(Ok(first))) => {
                 rule.allow_answer(&first)?;
-                let messages = stream::iter([Ok(first)]).chain(judged(messages, rule)).boxed();
-                Ok(Reply::Stream { messages, metadata })
+                let messages = stream::iter([Ok(first)]).chain(judged(messages, rule, true));
+                Ok(Reply::Stream { messages: messages.boxed(), metadata })
             }
-            Some(Some(Err(failure))) => {
-                let messages = stream::iter([Err(hidden(failure))]).boxed();
+            begun => {
+                let messages = stream::iter(begun.flatten()).chain(messages).boxed();
+                let messages = judged(messages, rule, false).boxed();
                 Ok(Reply::Stream { messages, metadata: HeaderMap::new() })
             }
-            Some(None) => {
-                Ok(Reply::Stream { messages: stream::empty().boxed(), metadata: HeaderMap::new() })
-            }
-            None => Ok(Reply::Stream {
-                messages: judged(messages, rule).boxed(),
-                metadata: HeaderMap::new(),
-            }),
         },
     }
 }
 
-/// The same messages up to the first that is not for the client, which ends the stream and the call.
+/// The same messages up to the first that is not for the client, which ends the stream and the call. Until one has passed,
+/// that is told like that there is no such object.
 fn judged(
     messages: Messages,
     rule: AnswerRule,
+    passed: bool,
 ) -> impl stream::Stream<Item = Result<bytes::Bytes, Failure>> {
-    stream::unfold(Some((messages, rule)), |open| async {
-        let (mut messages, rule) = open?;
-        match messages.next().await? {
+    stream::unfold(Some((messages, rule, passed)), |open| async {
+        let (mut messages, rule, passed) = open?;
+        let failure = match messages.next().await? {
             Ok(message) => match rule.allow_answer(&message) {
-                Ok(()) => Some((Ok(message), Some((messages, rule)))),
-                Err(denied) => Some((Err(Failure::Denied(denied.into())), None)),
+                Ok(()) => return Some((Ok(message), Some((messages, rule, true)))),
+                Err(denied) if passed => Failure::Denied(denied.into()),
+                Err(denied) => Failure::Hidden(denied.into()),
             },
-            Err(failure) => Some((Err(hidden(failure)), None)),
-        }
+            Err(Failure::Status(status)) if status.code() == Code::NotFound => {
+                Failure::Hidden(status)
+            }
+            Err(failure) => failure,
+        };
+        Some((Err(failure), None))
     })
-}
-
-/// The same failure, without the service's words where it says that there is no such object.
-fn hidden(failure: Failure) -> Failure {
-    match failure {
-        Failure::Status(status) if status.code() == Code::NotFound => {
-            Failure::Status(Box::new(Status::not_found(HIDDEN)))
-        }
-        other => other,
-    }
 }
 
 /// Tells the service who is asking. Replaces whatever stood there before.

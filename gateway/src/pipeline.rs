@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticator;
 use crate::call::Rpcs;
-use crate::context::{Body, Call, Counted, Journey, Step};
+use crate::context::{Body, Call, Counted, Journey, Standing, Step};
 use crate::error::{self, GatewayError};
 use crate::rate_limiting::Exceeded;
 use crate::resilience::{self, Limits};
@@ -43,8 +43,9 @@ impl Pipeline {
             Ok(answer) => answer,
             Err(error) => self.refuse(dialect, &error, journey),
         };
-        if let Some(standing) = &journey.limits.tightest {
-            answer.headers_mut().extend(standing.headers());
+        for (name, value) in journey.limits.tightest.iter().flat_map(Standing::headers) {
+            // In the place of what the service says of limits of its own.
+            answer.headers_mut().insert(name, value);
         }
         answer
     }

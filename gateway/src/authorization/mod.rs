@@ -22,6 +22,7 @@ pub(crate) use self::access::Access;
 pub(crate) use self::config::{Config, Line, corrected};
 pub(crate) use self::evaluate::Undecided;
 pub(crate) use self::rule::{AnswerRule, Rule};
+use crate::context::Denial;
 
 /// The proof that a principal was admitted to an RPC.
 #[derive(Debug)]
@@ -53,9 +54,12 @@ pub(crate) enum Denied {
 }
 
 impl Denied {
-    /// Whether it is no decision, but the lack of one.
-    pub(crate) fn is_undecided(&self) -> bool {
-        matches!(self, Self::Undecided(_) | Self::Hidden(Some(_)))
+    /// Whether it was decided, or the lack of a decision.
+    pub(crate) fn denial(&self) -> Denial {
+        match self {
+            Self::Undecided(_) | Self::Hidden(Some(_)) => Denial::Undecided,
+            _ => Denial::Refused,
+        }
     }
 }
 

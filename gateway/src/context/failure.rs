@@ -20,6 +20,9 @@ pub(crate) enum Failure {
     /// There was no connection, or it broke.
     #[error("the connection to the service broke")]
     Broken(#[source] BoxError),
+    /// Nothing of a stream has been told, and whether there is anything must not be.
+    #[error("what the stream would hold is not for this client, or not there")]
+    Hidden(#[source] BoxError),
     /// A message of a stream is not for the client.
     #[error("what the stream holds now is not for this client")]
     Denied(#[source] BoxError),
@@ -48,6 +51,7 @@ impl Failure {
         match self {
             Self::Status(status) => status.code(),
             Self::Malformed(_) | Self::TooLarge => Code::Internal,
+            Self::Hidden(_) => Code::NotFound,
             Self::Denied(_) => Code::PermissionDenied,
             Self::Broken(_) | Self::Cut(_) => Code::Unavailable,
         }

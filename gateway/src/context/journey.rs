@@ -171,6 +171,12 @@ impl Journey {
         (code, self.origin, self.cause.as_deref())
     }
 
+    /// How a rule came to say no, when one did: to a call, or to a message of a stream.
+    pub(crate) fn denied(&self) -> Option<Denial> {
+        let of_stream = || self.stream.as_deref()?.failure()?.denied;
+        self.calls.iter().find_map(|call| call.denied).or_else(of_stream)
+    }
+
     /// Notes that a step has ended: it took the time since the step before.
     pub(crate) fn mark(&mut self, step: Step) {
         let now = Instant::now();

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use futures_util::StreamExt as _;
 use tonic::Code;
 
-use super::{Messages, Origin};
+use super::{Denial, Messages, Origin};
 
 /// The record of one stream, shared by the body that is being sent and the journey that is read at its end.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub(crate) struct StreamFailure {
     pub(crate) origin: Origin,
     /// The inner chain, for the log only.
     pub(crate) cause: String,
+    /// How its rule came to say no to a message, when that was it.
+    pub(crate) denied: Option<Denial>,
 }
 
 impl StreamRecord {

@@ -268,10 +268,15 @@ pub(crate) fn end_of_stream(
     record: Arc<StreamRecord>,
 ) -> impl FnMut(Failure) -> Verdict + Send + 'static {
     move |failure| {
+        let denied = match &failure {
+            Failure::Hidden(cause) | Failure::Denied(cause) => cause.downcast_ref::<Denied>(),
+            _ => None,
+        };
+        let denied = denied.map(Denied::denial);
         let error = GatewayError::Stream(failure);
         let verdict = error.verdict();
         let (code, origin) = (verdict.code, verdict.origin);
-        record.fail(StreamFailure { code, origin, cause: error.chain() });
+        record.fail(StreamFailure { code, origin, cause: error.chain(), denied });
         verdict
     }
 }
@@ -356,6 +361,9 @@ fn failed(failure: &Failure) -> Verdict {
             Origin::Upstream,
             "the connection to the service broke".to_owned(),
         ),
+        Failure::Hidden(_) => {
+            verdict(None, StatusCode::NOT_FOUND, Code::NotFound, Origin::Client, HIDDEN.to_owned())
+        }
         Failure::Denied(_) => verdict(
             None,
             StatusCode::FORBIDDEN,

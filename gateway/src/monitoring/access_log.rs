@@ -78,7 +78,7 @@ pub(super) fn json(journey: &Journey) -> String {
         code: code_name(code),
         origin: at_fault.map(origin),
         cause: cause.map(cut),
-        denied: journey.calls.iter().find_map(|call| call.denied).map(denial),
+        denied: journey.denied().map(denial),
         limit: tightest.map(|standing| &*standing.allowance.name),
         limit_remaining: tightest.map(|standing| standing.remaining),
         limits_overrun: journey.limits.overrun.iter().map(|limit| &*limit.name).collect(),

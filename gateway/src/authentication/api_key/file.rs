@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::ApiKey;
 use crate::authentication::cache::{self, Digest};
@@ -29,7 +29,13 @@ struct Entry {
     principal: Spanned<String>,
     #[serde(default)]
     roles: Vec<Spanned<String>>,
+    #[serde(default, deserialize_with = "written")]
     expires: Option<Spanned<String>>,
+}
+
+/// An end that is there and empty is a slip, and no key without an end.
+fn written<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Spanned<String>>, D::Error> {
+    Spanned::deserialize(value).map(Some)
 }
 
 /// One mistake in a file of keys.

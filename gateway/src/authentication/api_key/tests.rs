@@ -123,10 +123,13 @@ fn a_file_that_is_none_is_refused_with_its_line() {
         ("- a", "1:"),
         ("keys:\n  - { name: a, sha256: b, principal: c, key: d }", "2:"),
         ("keys:\n  - { name: a, principal: c }", "2:"),
+        ("keys:\n  - { name: a, sha256: HASH, principal: c, expires: }", "2:"),
+        ("keys:\n  - { name: a, sha256: HASH, principal: c, expires: ~ }", "2:"),
+        ("keys:\n  - name: a\n    sha256: HASH\n    principal: c\n    expires:\n", "5:"),
         ("keys: []\nothers: []", "2:"),
         ("keys: [", "1:"),
     ] {
-        let mistakes = keys(text).unwrap_err();
+        let mistakes = keys(&text.replace("HASH", HASH)).unwrap_err();
         assert!(mistakes.len() == 1 && mistakes[0].starts_with(line), "{text}: {mistakes:?}");
     }
     assert!(keys("keys: []").is_ok());

@@ -72,6 +72,7 @@ async fn a_later_message_that_is_not_for_the_client_ends_the_stream() {
         line[0].contains("\"code\":\"PERMISSION_DENIED\"") && line[0].contains("\"messages\":1"),
         "{line:?}"
     );
+    assert!(line[0].contains("\"denied\":\"refused\""), "{line:?}");
 }
 
 #[tokio::test]
@@ -91,7 +92,7 @@ async fn a_later_message_that_is_not_for_the_client_ends_the_stream_over_grpc_to
 async fn a_service_that_is_silent_at_first_has_told_nothing_and_its_messages_are_judged_when_they_come()
  {
     for (owner, token_is_bobs, expected) in
-        [("ada", false, "\"name\":\"ada\""), ("ada", true, "PERMISSION_DENIED")]
+        [("ada", false, "\"name\":\"ada\""), ("ada", true, "NOT_FOUND")]
     {
         let feed = Feed::new();
         let kitchen = {
@@ -115,4 +116,36 @@ async fn a_service_that_is_silent_at_first_has_told_nothing_and_its_messages_are
         assert!(rest.contains(expected), "{rest}");
         assert_eq!(rest.contains("ada"), !token_is_bobs, "{rest}");
     }
+}
+
+/// Over a stream that is open already, another's object and one that does not exist end alike.
+#[tokio::test]
+async fn a_stream_that_was_silent_at_first_does_not_tell_what_exists_by_how_it_ends() {
+    let mut ends = Vec::new();
+    for exists in [true, false] {
+        let feeds = [Feed::new(), Feed::new()];
+        let kitchen = |feed: &Feed| {
+            let feed = feed.clone();
+            Upstream::answering(move |_| Answer::fed(&feed))
+        };
+        let kitchens = [kitchen(&feeds[0]).await, kitchen(&feeds[1]).await];
+        let (rest, grpc) = (shop(&kitchens[0]).await, shop(&kitchens[1]).await);
+        let ask = rest.gate.get("/v1/dishes:watch").header("accept", LINES).token(&rest.bob);
+        let open = ask.header("x-request-id", "r-1").open().await;
+        assert_eq!(open.status, 200);
+        let client = grpc.gate.grpc().await;
+        let mut messages = client.stream("WatchDishes", watch(&grpc.bob)).await.unwrap();
+        for feed in &feeds {
+            if exists {
+                feed.wire(&dish("ada"));
+            }
+            feed.end(Code::NotFound, "there is no soup");
+        }
+        let (rest, _) = open.rest().await;
+        assert!(rest.contains("\"NOT_FOUND\""), "{rest}");
+        let end = messages.get_mut().message().await.unwrap_err();
+        assert_eq!(end.code(), Code::NotFound, "{end:?}");
+        ends.push((rest, end.message().to_owned(), end.details().to_vec()));
+    }
+    assert_eq!(ends[0], ends[1]);
 }

@@ -1,5 +1,6 @@
 //! Responsibility 4: how often who may ask, as clients and services see it.
 
+mod credentials;
 mod forwarded;
 mod load;
 mod outage;
@@ -12,7 +13,7 @@ use serde_json::json;
 use tonic::{Code, Request};
 use tonic_types::StatusExt as _;
 
-use crate::stand::{Config, Gate, Issuer, Key, Reply, Upstream};
+use crate::stand::{Answer, Config, Gate, Issuer, Key, Reply, Seen, Upstream};
 
 /// A limit that does not fill again while a test runs.
 fn slow(by: &str, burst: u32) -> String {
@@ -93,6 +94,21 @@ async fn every_answer_of_a_limited_rpc_says_what_is_left() {
     let line = gate.line(&reply).await;
     assert_eq!((&line["limit"], &line["limit_remaining"]), (&json!("far"), &json!(48)));
     assert_eq!(gate.get("/nowhere").await.is(404).header("ratelimit"), "");
+}
+
+#[tokio::test]
+async fn what_a_service_says_of_limits_of_its_own_does_not_stand_beside_it() {
+    let answer = |_: &Seen| Answer::dish(&json!({})).header("ratelimit", "\"mine\";r=0;t=9");
+    let kitchen = Upstream::answering(answer).await;
+    let gate = Gate::start(|config| {
+        let config = config.kitchen(&kitchen).section("rate_limiting", &slow("address", 3));
+        config.section("transcoding", "{ response_headers: [ratelimit] }")
+    })
+    .await;
+    let reply = gate.get("/v1/dishes/soup").await.is(200);
+    let told: Vec<_> = reply.headers.get_all("ratelimit").iter().collect();
+    assert_eq!(told, ["\"slow\";r=2;t=3600"]);
+    kitchen.only_call();
 }
 
 #[tokio::test]
