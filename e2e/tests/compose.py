@@ -28,6 +28,11 @@ class Shop:
             "GATEWAY_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
             "CONSOLE_PORT": str(self.console),
+            # Many tests are one address here, and one principal.
+            "LOGIN_RATE": "6000/1m",
+            "LOGIN_BURST": "1000",
+            "PRINCIPAL_RATE": "60000/1m",
+            "PRINCIPAL_BURST": "10000",
         }
 
     def compose(self, *words: str) -> str:
