@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use clap::ValueEnum;
+use http::{HeaderName, header};
 
 use super::proxy::{Proxy, Site};
 use super::shape::Shape;
@@ -21,7 +22,7 @@ const OPEN: &str = "open";
 pub(super) enum Kind {
     /// The gateway, asked in REST.
     Gateway,
-    /// The gateway with everything public and no limits, asked in REST without a token.
+    /// The gateway with everything public and no limits, asked in REST.
     GatewayOpen,
     /// The first one's process, asked in gRPC.
     GatewayGrpc,
@@ -82,9 +83,13 @@ impl Kind {
         }
     }
 
-    /// Whether its requests carry a token. All do, looked at or not, but those to the one that is to be spared it.
-    pub(super) fn is_shown_a_token(self) -> bool {
-        self != Self::GatewayOpen
+    /// Where its requests carry the token. All have the same bytes to receive; the one that is to be spared the look at
+    /// them has them in a header that means nothing, with a name of the same length.
+    pub(super) fn token_header(self) -> HeaderName {
+        match self {
+            Self::GatewayOpen => HeaderName::from_static("x-other-token"),
+            _ => header::AUTHORIZATION,
+        }
     }
 }
 

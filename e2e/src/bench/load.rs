@@ -32,12 +32,7 @@ impl Load {
     pub(super) fn start(&self, shape: &Shape, of: &Contestant) -> Result<Running, AnyError> {
         let dialect = of.kind.dialect();
         let question = Arc::new(Question {
-            request: request(
-                dialect,
-                shape,
-                of.address,
-                of.kind.is_shown_a_token().then_some(&*self.token),
-            )?,
+            request: request(dialect, shape, of, &self.token)?,
             dialect,
             address: of.address,
             shape: shape.clone(),
@@ -100,13 +95,11 @@ struct Question {
 fn request(
     dialect: Dialect,
     shape: &Shape,
-    address: SocketAddr,
-    token: Option<&str>,
+    of: &Contestant,
+    token: &str,
 ) -> Result<Request<Full<Bytes>>, AnyError> {
-    let mut request = Request::builder();
-    if let Some(token) = token {
-        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-    }
+    let address = of.address;
+    let request = Request::builder().header(of.kind.token_header(), format!("Bearer {token}"));
     Ok(match dialect {
         Dialect::Rest => request
             .uri(shape.path)

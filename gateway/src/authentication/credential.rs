@@ -10,8 +10,8 @@ use super::Error;
 /// The longest token that is looked at. Signed tokens of real issuers stay well below.
 pub(super) const MAX_TOKEN: usize = 8 * 1024;
 
-/// The Bearer token; `None` when the request has no `Authorization` at all.
-pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+/// What stands in the place of the Bearer token; `None` when the request has no `Authorization` at all.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, Error> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -30,10 +30,16 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     if token.is_empty() {
         return Err(Error::Malformed("it is empty"));
     }
+    Ok(Some(token))
+}
+
+/// The same as text. Who has proven a token before needs no such check again.
+pub(super) fn text(token: &[u8]) -> Result<&str, Error> {
+    let malformed = Error::Malformed("it is not the text of a token");
     if !token.iter().all(|&byte| is_token68(byte)) {
-        return Err(Error::Malformed("it is not the text of a token"));
+        return Err(malformed);
     }
-    str::from_utf8(token).map(Some).map_err(|_| Error::Malformed("it is not the text of a token"))
+    str::from_utf8(token).map_err(|_| malformed)
 }
 
 /// The letters of `b64token`. The ones that base64url does not have are refused later, with a better reason.
@@ -52,7 +58,8 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
         }
-        bearer(&headers).map(|token| token.map(str::to_owned)).map_err(|error| format!("{error:?}"))
+        let token = bearer(&headers).and_then(|token| token.map(text).transpose());
+        token.map(|token| token.map(str::to_owned)).map_err(|error| format!("{error:?}"))
     }
 
     #[test]

@@ -69,12 +69,12 @@ impl Authenticator {
         {
             return Ok(Principal::Known(identity));
         }
-        let Some(text) = credential::bearer(headers)? else { return Ok(Principal::Anonymous) };
-        let digest = cache::digest(text.as_bytes());
+        let Some(presented) = credential::bearer(headers)? else { return Ok(Principal::Anonymous) };
+        let digest = cache::digest(presented);
         if let Some(identity) = self.remembered(&digest, self.clock.now()) {
             return Ok(Principal::Known(identity));
         }
-        let token = Token::parse(text)?;
+        let token = Token::parse(credential::text(presented)?)?;
         let name = token.claims.issuer()?;
         let (issuer, keys) = self
             .issuers

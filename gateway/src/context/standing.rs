@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const STATE: HeaderName = HeaderName::from_static("ratelimit");
+
 /// What a limit allows to everyone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Allowance {
@@ -40,10 +43,8 @@ impl Standing {
         let window = seconds(interval.saturating_mul(*burst));
         let policy = format!("\"{name}\";q={burst};w={window}");
         let state = format!("\"{name}\";r={};t={}", self.remaining, seconds(self.next));
-        let headers = [("ratelimit-policy", policy), ("ratelimit", state)].into_iter();
-        headers.filter_map(|(header, value)| {
-            Some((HeaderName::from_static(header), HeaderValue::try_from(value).ok()?))
-        })
+        let headers = [(POLICY, policy), (STATE, state)].into_iter();
+        headers.filter_map(|(header, value)| Some((header, HeaderValue::try_from(value).ok()?)))
     }
 }
 
