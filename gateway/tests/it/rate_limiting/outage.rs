@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::passing;
-use super::shared::{section, shares, two};
+use super::shared::{keyed, section, shares, two};
+use super::{passing, soup};
 use crate::stand::{Gate, Redis, Upstream};
 
 const LOST: &str = "the store of limits can't be used";
@@ -46,7 +46,7 @@ async fn a_store_that_is_gone_leaves_each_gateway_its_share() {
 /// Asks fifty times at once.
 async fn slowest_of_fifty(gate: &Gate) -> Duration {
     let ask = || {
-        let ask = gate.get("/v1/dishes/soup").into_future();
+        let ask = soup(gate).into_future();
         tokio::spawn(async move {
             let began = Instant::now();
             (ask.await.status, began.elapsed())
@@ -67,8 +67,7 @@ async fn nobody_waits_for_a_frozen_store_longer_than_once() {
     let redis = Redis::start().await;
     let kitchen = Upstream::content().await;
     let section = section(&redis, "principal", 1_000);
-    let gate =
-        Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &section)).await;
+    let gate = Gate::start(|config| keyed(config, &kitchen, &section)).await;
     shares(std::slice::from_ref(&gate), &redis).await;
     let before = slowest_of_fifty(&gate).await;
     redis.freeze();
@@ -79,13 +78,13 @@ async fn nobody_waits_for_a_frozen_store_longer_than_once() {
     says(&gate, LOST, 1).await;
     // From now on nobody waits: the log says what the step took.
     for _ in 0..20 {
-        let line = gate.line(&gate.get("/v1/dishes/soup").await.is(200)).await;
+        let line = gate.line(&soup(&gate).await.is(200)).await;
         let took = line["steps_us"]["limit_principal"].as_u64().unwrap();
         assert!(took < 20_000, "{line}");
     }
     redis.thaw();
     says(&gate, BACK, 2).await;
-    gate.get("/v1/dishes/soup").await.is(200);
+    soup(&gate).await.is(200);
 }
 
 #[tokio::test]
@@ -94,8 +93,7 @@ async fn a_gateway_opens_without_its_store_and_finds_it_later() {
     redis.kill().await;
     let kitchen = Upstream::content().await;
     let section = section(&redis, "principal", 4);
-    let gate =
-        Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &section)).await;
+    let gate = Gate::start(|config| keyed(config, &kitchen, &section)).await;
     says(&gate, LOST, 1).await;
     assert_eq!(passing(&gate, 9).await, 4);
     redis.restart().await;
@@ -163,8 +161,7 @@ async fn an_answer_that_is_none_is_never_a_yes() {
         let limits = format!(
             "{{ store: \"{url}\", limits: {{ slow: {{ by: principal, rate: 1/1h, burst: 3 }} }} }}"
         );
-        let gate =
-            Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &limits)).await;
+        let gate = Gate::start(|config| keyed(config, &kitchen, &limits)).await;
         says(&gate, BACK, 1).await;
         assert_eq!(passing(&gate, 12).await, 3, "{}", answer.escape_ascii());
         says(&gate, LOST, 1).await;

@@ -87,7 +87,7 @@ async fn rate_limiting_store() {
     let redis = Redis::start().await;
     for (store, expected) in [(String::new(), [200, 200]), (redis.url(), [200, 429])] {
         let limits =
-            format!("{{ store: \"{store}\", limits: {{ a: {{ by: principal, rate: 1/1h }} }} }}");
+            format!("{{ store: \"{store}\", limits: {{ a: {{ by: rpc, rate: 1/1h }} }} }}");
         let start =
             || Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &limits));
         let gates = [start().await, start().await];
