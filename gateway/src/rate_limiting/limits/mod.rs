@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::bucket::{Bucket, Decision};
 use super::class::Classes;
 use super::store::{Question, Store};
-use super::subject::{By, Subject};
+use super::subject::{By, Names, Subject};
 use super::table::Visit;
 use super::{Exceeded, Memory};
 use crate::context::{Counted, Principal, RpcId};
@@ -27,7 +27,14 @@ pub(crate) struct Limits {
     before: Box<[Limit]>,
     after: Box<[Limit]>,
     classes: Arc<Classes>,
-    store: Option<Arc<Store>>,
+    shared: Option<Shared>,
+}
+
+/// Where limits are counted together with other gateways, and by which names.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Arc<Store>,
+    pub(crate) names: Names,
 }
 
 /// A limit that is about this request, and whom it counts.
@@ -42,11 +49,11 @@ impl Limits {
         rpc: RpcId,
         limits: Vec<Limit>,
         classes: Arc<Classes>,
-        store: Option<Arc<Store>>,
+        shared: Option<Shared>,
     ) -> Self {
         let (before, after): (Vec<_>, Vec<_>) =
             limits.into_iter().partition(|limit| limit.by == By::Address);
-        Self { rpc, before: before.into(), after: after.into(), classes, store }
+        Self { rpc, before: before.into(), after: after.into(), classes, shared }
     }
 
     /// Counts a request by where it comes from, before anything is done for it. That is decided here alone, so it costs
@@ -67,7 +74,9 @@ impl Limits {
         client: IpAddr,
     ) -> Result<Counted, Exceeded> {
         let mut due: Vec<Due<'_>> = self.due(&self.after, principal, client).collect();
-        let Some(store) = &self.store else { return sum(&due, decide_here(&due, 1)) };
+        let Some(Shared { store, names }) = &self.shared else {
+            return sum(&due, decide_here(&due, 1));
+        };
         due.sort_by_key(|due| !due.is_local());
         let (local, shared) = due.split_at(due.partition_point(Due::is_local));
         if shared.is_empty() {
@@ -77,7 +86,7 @@ impl Limits {
         if is_refused(local, &decisions) {
             return sum(local, decisions);
         }
-        let questions: Vec<Question> = shared.iter().map(Due::question).collect();
+        let questions: Vec<Question> = shared.iter().map(|due| due.question(names)).collect();
         let answers = match store.decide(&questions).await {
             Some(answers) => answers,
             None => decide_here(shared, store.gateways()),
@@ -110,10 +119,10 @@ impl Due<'_> {
         self.limit.memory.bucket()
     }
 
-    fn question(&self) -> Question {
+    fn question(&self, names: &Names) -> Question {
         Question {
             allowance: Arc::clone(self.bucket().allowance()),
-            subject: self.subject.shared_name(),
+            subject: names.of(&self.subject),
             dry_run: self.limit.dry_run,
         }
     }

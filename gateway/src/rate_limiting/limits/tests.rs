@@ -122,7 +122,8 @@ async fn what_can_not_be_decided_elsewhere_is_decided_here() {
     let nowhere = || Arc::new(Store::new(Location::parse("redis://127.0.0.1:1").unwrap()));
     let of = |store| {
         let limits = vec![limit("a", By::Principal, 4)];
-        Limits::new(RpcId::new("a.B", "C"), limits, Arc::default(), Some(store))
+        let shared = Shared { store, names: Names::default() };
+        Limits::new(RpcId::new("a.B", "C"), limits, Arc::default(), Some(shared))
     };
     assert_eq!(passing(&of(nowhere()), &user("ada")).await, 4, "never connected");
     let refused = nowhere();

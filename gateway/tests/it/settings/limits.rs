@@ -101,6 +101,32 @@ async fn rate_limiting_store() {
 }
 
 #[tokio::test]
+async fn rate_limiting_store_key() {
+    let kitchen = Upstream::content().await;
+    for (keys, expected) in [
+        (["", ""], [200, 429]),
+        (["one of our secrets", "one of our secrets"], [200, 429]),
+        (["one of our secrets", "one of our secrets!"], [200, 200]),
+        (["one of our secrets", ""], [200, 200]),
+    ] {
+        let redis = Redis::start().await;
+        let mut statuses = Vec::new();
+        for key in keys {
+            let limits = format!(
+                "{{ store: \"{}\", store_key: \"{key}\", limits: {{ a: {{ by: rpc, rate: 1/1h }} }} }}",
+                redis.url()
+            );
+            let gate =
+                Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &limits))
+                    .await;
+            until("it is ready", async || gate.admin("/readyz").await.status == 200).await;
+            statuses.push(gate.get("/v1/dishes/soup").await.status);
+        }
+        assert_eq!(statuses, expected, "{keys:?}");
+    }
+}
+
+#[tokio::test]
 async fn listener_trusted_hops() {
     let kitchen = Upstream::content().await;
     for (hops, expected) in [(0, "127.0.0.1"), (1, "192.0.2.3"), (2, "192.0.2.2")] {
