@@ -119,7 +119,8 @@ async fn a_limit_of_a_class_is_for_nobody_else() {
 /// Every way in which a limit can fail to be decided. None of them is a yes without a count.
 #[tokio::test(start_paused = true)]
 async fn what_can_not_be_decided_elsewhere_is_decided_here() {
-    let nowhere = || Arc::new(Store::new(Location::parse("redis://127.0.0.1:1").unwrap()));
+    let location = Location::parse("redis://127.0.0.1:1").unwrap();
+    let nowhere = || Arc::new(Store::new(location.clone(), "one".into()));
     let of = |store| {
         let limits = vec![limit("a", By::Principal, 4)];
         let shared = Shared { store, names: Names::default() };

@@ -20,7 +20,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 pub(crate) use location::Location;
 pub(super) use script::Question;
@@ -56,7 +55,8 @@ pub(crate) struct Snapshot {
 #[derive(Debug)]
 pub(crate) struct Store {
     location: Location,
-    id: String,
+    /// The gateway's: one gateway is one, even while an old pipeline still holds another store.
+    id: Arc<str>,
     /// The connection by which decisions are asked for; none while they are made here.
     link: ArcSwapOption<Link>,
     known: watch::Sender<Snapshot>,
@@ -73,11 +73,11 @@ struct Link {
 
 impl Store {
     /// A store that is not connected to yet.
-    pub(crate) fn new(location: Location) -> Self {
+    pub(crate) fn new(location: Location, id: Arc<str>) -> Self {
         let known = Snapshot { shared: false, gateways: 1, cause: None };
         Self {
             location,
-            id: Uuid::new_v4().simple().to_string(),
+            id,
             link: ArcSwapOption::empty(),
             known: watch::Sender::new(known),
             begun: AtomicBool::new(false),
@@ -148,15 +148,18 @@ impl Store {
     /// Stops asking over a link.
     fn lose(&self, link: &Arc<Link>, failure: &Failure) {
         link.broken.cancel();
-        let held = self.link.compare_and_swap(link, None);
-        // A failure of an older link says nothing about the one that came after it.
-        if held.as_ref().is_some_and(|held| Arc::ptr_eq(held, link)) {
-            let cause = failure.to_string().into();
-            self.known.send_modify(|known| {
+        // What is known changes together with the link, under one lock: or a link that breaks while it is taken into use
+        // would be known to decide for as long as the next one takes.
+        self.known.send_if_modified(|known| {
+            let held = self.link.compare_and_swap(link, None);
+            // A failure of an older link says nothing about the one that came after it.
+            let ours = held.as_ref().is_some_and(|held| Arc::ptr_eq(held, link));
+            if ours {
                 known.shared = false;
-                known.cause = Some(cause);
-            });
-        }
+                known.cause = Some(failure.to_string().into());
+            }
+            ours
+        });
     }
 }
 
