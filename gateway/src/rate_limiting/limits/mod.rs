@@ -87,7 +87,7 @@ impl Limits {
             return sum(local, decisions);
         }
         let questions: Vec<Question> = shared.iter().map(|due| due.question(names)).collect();
-        let answers = match store.decide(&questions).await {
+        let answers = match store.decide(questions).await {
             Some(answers) => answers,
             None => decide_here(shared, store.gateways()),
         };

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use redis::AsyncConnectionConfig;
+use tokio::runtime::Handle;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -82,8 +83,8 @@ impl Store {
             time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(late()))?;
         let gateways = in_time(script::beat(&mut connection, &self.id, LIFE)).await?;
         in_time(script::decide(&mut connection, &[script::probe(&self.id)])).await?;
-        let (made, broken) = (Instant::now(), CancellationToken::new());
-        Ok((Arc::new(Link { connection, made, broken }), gateways))
+        let (runtime, made, broken) = (Handle::current(), Instant::now(), CancellationToken::new());
+        Ok((Arc::new(Link { connection, runtime, made, broken }), gateways))
     }
 
     /// The store decides again.
