@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::bed::{Bed, Folder, Setup};
 use crate::redis::Redis;
 use crate::role::Role;
-use crate::shop::Answer;
+use crate::shop::{Answer, Request};
 use crate::wait::until;
 
 /// How long a gateway may take to notice that the Redis is gone or back.
@@ -15,6 +15,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What a gateway says when it counts together with others, and when it does not.
 const TOGETHER: &str = "limits are counted together";
 const ALONE: &str = "the store of limits can't be used";
+
+/// The API key of whoever asks: who has no principal is counted by address, and addresses are counted at each door alone.
+const KEY: &str = "machine-7f3a9c51e2d84b06";
+
+/// The file of keys: this one, by its SHA-256.
+const KEYS: &str = "keys:
+  - name: both
+    sha256: f9367c20d21124efe6153b6d851a4fa34707a883452cf9e6742f4a21ae0e4d56
+    principal: batch
+";
 
 /// Both gateways, and what they share.
 #[derive(Debug)]
@@ -31,9 +41,15 @@ impl Doors {
     pub async fn open(program: &Path, burst: u32) -> Result<Self, String> {
         let folder = Folder::new();
         let redis = Redis::start(folder.path()).await?;
+        let keys = folder.path().join("keys.yaml");
+        std::fs::write(&keys, KEYS)
+            .map_err(|error| format!("{} can't be written: {error}", keys.display()))?;
+        let keys =
+            format!("authentication:\n  api_keys: {{ file: {:?} }}\n", keys.display().to_string());
         let setup = || {
             Setup::new(program)
                 .empty()
+                .config("authentication:\n", &keys)
                 .config("${LIMITS_STORE:-}", &redis.url())
                 .config("${PRINCIPAL_RATE:-600/1m}", "1/1h")
                 .config("${PRINCIPAL_BURST:-100}", &burst.to_string())
@@ -52,11 +68,15 @@ impl Doors {
         Ok(doors)
     }
 
+    /// A request to one of them, by somebody whom both know.
+    pub fn product(bed: &Bed) -> Request {
+        bed.shop().get("/api/products/p-1").header("x-api-key", KEY)
+    }
+
     /// Asks both so many times, all at once, and answers what each of them said.
     pub async fn ask(&self, times: usize) -> [Vec<Answer>; 2] {
         let asked = self.beds.each_ref().map(|bed| {
-            let shop = bed.shop();
-            let ask = || tokio::spawn(shop.get("/api/products/p-1").into_future());
+            let ask = || tokio::spawn(Self::product(bed).into_future());
             std::iter::repeat_with(ask).take(times).collect::<Vec<_>>()
         });
         let mut answers = [Vec::new(), Vec::new()];

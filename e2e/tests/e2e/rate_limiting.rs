@@ -198,9 +198,8 @@ async fn a_redis_that_is_frozen_costs_each_request_under_way_fifty_milliseconds_
     let most = 2 * before + Duration::from_millis(50) + BUSY;
     assert!(during < most, "{during:?}, and {before:?} before");
     doors.counted_alone(1).await.unwrap();
-    let shop = doors.beds[0].shop();
     for _ in 0..10 {
-        let answer = shop.get("/api/products/p-1").await.expect_status(200);
+        let answer = Doors::product(&doors.beds[0]).await.expect_status(200);
         let line = doors.beds[0].access_line(answer.request_id()).await;
         let took = line["steps_us"]["limit_principal"].as_u64().unwrap();
         assert!(took < 20_000, "{line}");
@@ -209,7 +208,7 @@ async fn a_redis_that_is_frozen_costs_each_request_under_way_fifty_milliseconds_
     doors.redis.part().resume();
     doors.counted_together(2).await.unwrap();
     assert!(thawed.elapsed() < Duration::from_secs(5));
-    let _ = shop.get("/api/products/p-1").await.expect_status(200);
+    let _ = Doors::product(&doors.beds[0]).await.expect_status(200);
 }
 
 #[tokio::test]

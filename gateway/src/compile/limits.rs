@@ -6,15 +6,14 @@ use super::{Memory, slip};
 use crate::config::Config;
 use crate::context::RpcId;
 use crate::message::Schema;
-use crate::rate_limiting::{Classes, Limit, Limits, Rule, Store};
+use crate::rate_limiting::{Classes, Limit, Limits, Rule, Shared, Store};
 use crate::setting::Problem;
 
 /// The limits of all RPCs.
 pub(super) struct RateLimiting {
     limits: Vec<(Rule, Limit)>,
     classes: Arc<Classes>,
-    /// Where gateways count together, when they do.
-    pub(super) store: Option<Arc<Store>>,
+    shared: Option<Shared>,
 }
 
 impl RateLimiting {
@@ -46,8 +45,15 @@ impl RateLimiting {
             (rule, Limit { by, class, dry_run, memory })
         };
         let limits = rules.limits.into_iter().map(limit).collect();
-        let store = rules.store.map(|location| memory.store(&location));
-        Self { limits, classes: rules.classes, store }
+        let shared = rules
+            .store
+            .map(|location| Shared { store: memory.store(&location), names: rules.names });
+        Self { limits, classes: rules.classes, shared }
+    }
+
+    /// Where gateways count together, when they do.
+    pub(super) fn store(&self) -> Option<Arc<Store>> {
+        self.shared.as_ref().map(|shared| Arc::clone(&shared.store))
     }
 
     /// The limits of one RPC.
@@ -58,7 +64,7 @@ impl RateLimiting {
         };
         let limits = self.limits.iter().filter(|(rule, _)| about(rule));
         let limits = limits.map(|(_, limit)| limit.clone()).collect();
-        let (classes, store) = (Arc::clone(&self.classes), self.store.clone());
-        Arc::new(Limits::new(rpc.clone(), limits, classes, store))
+        let (classes, shared) = (Arc::clone(&self.classes), self.shared.clone());
+        Arc::new(Limits::new(rpc.clone(), limits, classes, shared))
     }
 }

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::authentication::{Algorithm, ClientError, KeySet, TokenCache, TrustedIssuer};
 use crate::context::Allowance;
 use crate::rate_limiting::{self, By, Location, Store};
@@ -26,6 +28,8 @@ pub(crate) struct Memory {
     tokens: Arc<TokenCache>,
     limits: HashMap<(By, Arc<str>, u32, Duration), Weak<rate_limiting::Memory>>,
     stores: HashMap<String, Weak<Store>>,
+    /// What tells this gateway from others that share a store.
+    id: Arc<str>,
 }
 
 impl Default for Memory {
@@ -36,6 +40,7 @@ impl Default for Memory {
             tokens: Arc::new(TokenCache::new(TOKENS)),
             limits: HashMap::new(),
             stores: HashMap::new(),
+            id: Uuid::new_v4().simple().to_string().into(),
         }
     }
 }
@@ -93,7 +98,7 @@ impl Memory {
         if let Some(store) = self.stores.get(location.url()).and_then(Weak::upgrade) {
             return store;
         }
-        let store = Arc::new(Store::new(location.clone()));
+        let store = Arc::new(Store::new(location.clone(), Arc::clone(&self.id)));
         self.stores.insert(location.url().to_owned(), Arc::downgrade(&store));
         store
     }

@@ -110,7 +110,7 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
         problems.sort_by_key(Problem::place);
         return Err(problems);
     };
-    let warmth = Warmth { peers: upstreams.peers(), key_sets, store: limits.store };
+    let warmth = Warmth { peers: upstreams.peers(), key_sets, store: limits.store() };
     let pipeline = Pipeline {
         targets: exposure.targets,
         authenticator,

@@ -8,12 +8,15 @@ use serde::Deserialize;
 
 use super::class::{self, Classes};
 use super::store::Location;
-use super::subject::By;
+use super::subject::{By, Names};
 use crate::context::Allowance;
 use crate::setting::{Place, Problem, Rate, Spanned};
 
 /// The longest time that any limit looks back. It keeps all times within 64 bits.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
+
+/// How long a key for the store is at least, in bytes.
+const SHORTEST_KEY: usize = 16;
 
 const CLASS_BEFORE: &str = "a limit by address stands before authentication, where nobody has a class: leave it out, or limit by principal";
 
@@ -23,6 +26,8 @@ const CLASS_BEFORE: &str = "a limit by address stands before authentication, whe
 pub(crate) struct Config {
     /// Where several gateways count together; empty or left out, each counts for itself.
     store: Option<Spanned<String>>,
+    /// What names whom it counts in the store, the same in all gateways; empty or left out, it is no secret.
+    store_key: Option<Spanned<String>>,
     /// Kinds of principals by their roles.
     classes: Vec<class::Line>,
     /// By name.
@@ -61,6 +66,7 @@ pub(crate) struct Rule {
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) store: Option<Location>,
+    pub(crate) names: Names,
     pub(crate) classes: Arc<Classes>,
     pub(crate) limits: Vec<Rule>,
 }
@@ -78,7 +84,21 @@ impl Config {
                 |message| problems.push(Problem::at(written, "rate_limiting.store", message));
             Location::parse(&written.value).map_err(refuse).ok()
         });
-        Rules { store, classes: Arc::new(classes), limits }
+        let names = self.names(problems);
+        Rules { store, names, classes: Arc::new(classes), limits }
+    }
+
+    fn names(&self, problems: &mut Vec<Problem>) -> Names {
+        let Some(key) = self.store_key.as_ref().filter(|key| !key.value.is_empty()) else {
+            return Names::default();
+        };
+        if key.value.len() < SHORTEST_KEY {
+            let message = format!(
+                "it can be guessed: write at least {SHORTEST_KEY} random characters, such as `openssl rand -hex 16` prints"
+            );
+            problems.push(Problem::at(key, "rate_limiting.store_key", message));
+        }
+        Names::with(&key.value)
     }
 }
 
@@ -182,6 +202,17 @@ mod tests {
     fn an_empty_store_is_none() {
         let (rules, problems) = read("store: ''");
         assert!(rules.store.is_none() && problems.is_empty());
+    }
+
+    #[test]
+    fn a_key_for_the_store_is_long_and_not_repeated() {
+        let (_, problems) = read("store_key: hunter2hunter2!");
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("1:12: rate_limiting.store_key: it can be guessed"));
+        assert!(!problems[0].contains("hunter2"), "{problems:?}");
+        for fine in ["store_key: ''", "store_key: hunter2hunter2!!", "{}"] {
+            assert_eq!(read(fine).1, Vec::<String>::new(), "{fine}");
+        }
     }
 
     #[test]

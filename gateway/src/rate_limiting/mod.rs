@@ -21,7 +21,7 @@ use thiserror::Error;
 use bucket::Bucket;
 pub(crate) use class::Classes;
 pub(crate) use config::{Config, Rule};
-pub(crate) use limits::{Limit, Limits};
+pub(crate) use limits::{Limit, Limits, Shared};
 pub(crate) use store::{Location, Snapshot, Store};
 pub(crate) use subject::By;
 

@@ -1,9 +1,10 @@
 //! Who is counted together.
 
+use std::fmt;
 use std::hash::Hash;
 use std::net::IpAddr;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
 use serde::Deserialize;
 
 use crate::context::{Principal, RpcId};
@@ -67,25 +68,54 @@ impl<'a> Subject<'a> {
             By::Rpc => Self::Rpc(rpc.as_str()),
         })
     }
+}
 
-    /// A name that every gateway gives the same subject: 128 bits of its SHA-256. It keeps ids and addresses out of the
-    /// store and its tools, but is no secret: who reads the store can find out whether an id that they know is there.
-    pub(super) fn shared_name(&self) -> String {
-        let (tag, bytes): (u8, &[u8]) = match self {
-            Self::Address(Network::V4(bytes)) => (b'4', bytes),
-            Self::Address(Network::V6(bytes)) => (b'6', bytes),
-            Self::Principal(id) => (b'p', id.as_bytes()),
-            Self::ApiKey(name) => (b'k', name.as_bytes()),
-            Self::Rpc(name) => (b'r', name.as_bytes()),
+/// Names subjects in a store.
+///
+/// All gateways with one key give a subject the same name: 128 bits of an HMAC-SHA-256. It keeps ids out of the store and
+/// its tools. Who does not know the key can't find out either whether an id that they know is there.
+#[derive(Clone)]
+pub(crate) struct Names(hmac::Key);
+
+/// The key without one. It is no secret.
+const PUBLIC_KEY: &str = "gateway:limits";
+
+impl Names {
+    /// Names by a key that the gateways share.
+    pub(super) fn with(key: &str) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()))
+    }
+
+    pub(super) fn of(&self, subject: &Subject<'_>) -> String {
+        let (tag, bytes): (u8, &[u8]) = match subject {
+            Subject::Address(Network::V4(bytes)) => (b'4', bytes),
+            Subject::Address(Network::V6(bytes)) => (b'6', bytes),
+            Subject::Principal(id) => (b'p', id.as_bytes()),
+            Subject::ApiKey(name) => (b'k', name.as_bytes()),
+            Subject::Rpc(name) => (b'r', name.as_bytes()),
         };
-        let digest = digest(&SHA256, &[&[tag], bytes].concat());
+        let mut signed = hmac::Context::with_key(&self.0);
+        signed.update(&[tag]);
+        signed.update(bytes);
         let mut name = String::with_capacity(32);
-        for byte in digest.as_ref().iter().take(16) {
+        for byte in signed.sign().as_ref().iter().take(16) {
             for nibble in [byte >> 4, byte & 0xf] {
                 name.push(char::from_digit(nibble.into(), 16).unwrap_or('0'));
             }
         }
         name
+    }
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self::with(PUBLIC_KEY)
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
     }
 }
 
@@ -140,6 +170,7 @@ mod tests {
 
     #[test]
     fn every_gateway_gives_a_subject_the_same_name_and_no_two_subjects_one() {
+        let (public, secret) = (Names::default(), Names::with("a key of sixteen or more"));
         let subjects = [
             Subject::Principal("ada"),
             Subject::Principal("bob"),
@@ -148,9 +179,13 @@ mod tests {
             Subject::Address(Network::V4(*b"ada!")),
             Subject::Principal(""),
         ];
-        let names: HashSet<String> = subjects.iter().map(Subject::shared_name).collect();
+        let names: HashSet<String> = subjects.iter().map(|subject| public.of(subject)).collect();
         assert_eq!(names.len(), subjects.len());
-        // SHA-256 of `pada`, the first half; it must not change from one version of the gateway to the next.
-        assert_eq!(Subject::Principal("ada").shared_name(), "a2b0bb3c7b56d320a8cf05f8f666f93f");
+        // What `printf %s pada | openssl dgst -sha256 -hmac KEY` prints, the first half. It must not change from one version
+        // of the gateway to the next.
+        let ada = Subject::Principal("ada");
+        assert_eq!(public.of(&ada), "48472fa32f403d63ef713226c4b044a8");
+        assert_eq!(secret.of(&ada), "1baa6b8b7548bad13fc432d05861476c");
+        assert_eq!(format!("{secret:?}"), "Names");
     }
 }

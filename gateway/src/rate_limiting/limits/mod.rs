@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::bucket::{Bucket, Decision};
 use super::class::Classes;
 use super::store::{Question, Store};
-use super::subject::{By, Subject};
+use super::subject::{By, Names, Subject};
 use super::table::Visit;
 use super::{Exceeded, Memory};
 use crate::context::{Counted, Principal, RpcId};
@@ -27,7 +27,14 @@ pub(crate) struct Limits {
     before: Box<[Limit]>,
     after: Box<[Limit]>,
     classes: Arc<Classes>,
-    store: Option<Arc<Store>>,
+    shared: Option<Shared>,
+}
+
+/// Where limits are counted together with other gateways, and by which names.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Arc<Store>,
+    pub(crate) names: Names,
 }
 
 /// A limit that is about this request, and whom it counts.
@@ -42,11 +49,11 @@ impl Limits {
         rpc: RpcId,
         limits: Vec<Limit>,
         classes: Arc<Classes>,
-        store: Option<Arc<Store>>,
+        shared: Option<Shared>,
     ) -> Self {
         let (before, after): (Vec<_>, Vec<_>) =
             limits.into_iter().partition(|limit| limit.by == By::Address);
-        Self { rpc, before: before.into(), after: after.into(), classes, store }
+        Self { rpc, before: before.into(), after: after.into(), classes, shared }
     }
 
     /// Counts a request by where it comes from, before anything is done for it. That is decided here alone, so it costs
@@ -57,20 +64,37 @@ impl Limits {
     }
 
     /// Counts a request by who asks, in the store if there is one that answers.
+    ///
+    /// Who is counted by address is counted here all the same, as before authentication, and first: so a flood from one
+    /// address does not reach the store by this way either. Until the store has answered that is only a look, so that what
+    /// the store refuses takes nothing here.
     pub(crate) async fn after(
         &self,
         principal: &Principal,
         client: IpAddr,
     ) -> Result<Counted, Exceeded> {
-        let due: Vec<Due<'_>> = self.due(&self.after, principal, client).collect();
-        let (Some(store), false) = (&self.store, due.is_empty()) else {
+        let mut due: Vec<Due<'_>> = self.due(&self.after, principal, client).collect();
+        let Some(Shared { store, names }) = &self.shared else {
             return sum(&due, decide_here(&due, 1));
         };
-        let questions: Vec<Question> = due.iter().map(Due::question).collect();
-        let decisions = match store.decide(&questions).await {
-            Some(decisions) => decisions,
-            None => decide_here(&due, store.gateways()),
+        due.sort_by_key(|due| !due.is_local());
+        let (local, shared) = due.split_at(due.partition_point(Due::is_local));
+        if shared.is_empty() {
+            return sum(local, decide_here(local, 1));
+        }
+        let mut decisions = look_here(local, 1);
+        if is_refused(local, &decisions) {
+            return sum(local, decisions);
+        }
+        let questions: Vec<Question> = shared.iter().map(|due| due.question(names)).collect();
+        let answers = match store.decide(questions).await {
+            Some(answers) => answers,
+            None => decide_here(shared, store.gateways()),
         };
+        if !is_refused(shared, &answers) {
+            decisions = decide_here(local, 1);
+        }
+        decisions.extend(answers);
         sum(&due, decisions)
     }
 
@@ -95,20 +119,17 @@ impl Due<'_> {
         self.limit.memory.bucket()
     }
 
-    fn question(&self) -> Question {
+    fn question(&self, names: &Names) -> Question {
         Question {
             allowance: Arc::clone(self.bucket().allowance()),
-            subject: self.subject.shared_name(),
+            subject: names.of(&self.subject),
             dry_run: self.limit.dry_run,
         }
     }
 
-    fn visit(&self, charge: bool) -> Visit {
-        Visit { key: self.bucket().table().key(&self.subject), charge }
-    }
-
-    fn is_refused(&self, decision: &Decision) -> bool {
-        decision.refuses() && !self.limit.dry_run
+    /// Whether it is decided in this process, whatever is decided elsewhere.
+    fn is_local(&self) -> bool {
+        matches!(self.subject, Subject::Address(_))
     }
 }
 
@@ -118,17 +139,31 @@ impl Due<'_> {
 /// that look at the same time may both go on to be charged, and then the later one is refused after all, having taken
 /// from the limits before; too many never pass.
 fn decide_here(due: &[Due<'_>], gateways: u32) -> Vec<Decision> {
-    let decide = |charge| {
-        let visit = move |due: &Due<'_>| due.bucket().decide(due.visit(charge), gateways);
-        due.iter().map(visit).collect::<Vec<_>>()
-    };
     if due.len() > 1 {
-        let looked = decide(false);
-        if due.iter().zip(&looked).any(|(due, decision)| due.is_refused(decision)) {
+        let looked = look_here(due, gateways);
+        if is_refused(due, &looked) {
             return looked;
         }
     }
-    decide(true)
+    visit_here(due, true, gateways)
+}
+
+/// What would be decided in this process; nothing is taken.
+fn look_here(due: &[Due<'_>], gateways: u32) -> Vec<Decision> {
+    visit_here(due, false, gateways)
+}
+
+fn visit_here(due: &[Due<'_>], charge: bool, gateways: u32) -> Vec<Decision> {
+    let visit = |due: &Due<'_>| {
+        let bucket = due.bucket();
+        bucket.decide(Visit { key: bucket.table().key(&due.subject), charge }, gateways)
+    };
+    due.iter().map(visit).collect()
+}
+
+/// Whether one of the decisions refuses the request; a limit that only counts does not.
+fn is_refused(due: &[Due<'_>], decisions: &[Decision]) -> bool {
+    due.iter().zip(decisions).any(|(due, decision)| decision.refuses() && !due.limit.dry_run)
 }
 
 /// What the decisions say together: no, if one does, and then for as long as the slowest; else where it is tightest.

@@ -119,10 +119,12 @@ async fn a_limit_of_a_class_is_for_nobody_else() {
 /// Every way in which a limit can fail to be decided. None of them is a yes without a count.
 #[tokio::test(start_paused = true)]
 async fn what_can_not_be_decided_elsewhere_is_decided_here() {
-    let nowhere = || Arc::new(Store::new(Location::parse("redis://127.0.0.1:1").unwrap()));
+    let location = Location::parse("redis://127.0.0.1:1").unwrap();
+    let nowhere = || Arc::new(Store::new(location.clone(), "one".into()));
     let of = |store| {
         let limits = vec![limit("a", By::Principal, 4)];
-        Limits::new(RpcId::new("a.B", "C"), limits, Arc::default(), Some(store))
+        let shared = Shared { store, names: Names::default() };
+        Limits::new(RpcId::new("a.B", "C"), limits, Arc::default(), Some(shared))
     };
     assert_eq!(passing(&of(nowhere()), &user("ada")).await, 4, "never connected");
     let refused = nowhere();

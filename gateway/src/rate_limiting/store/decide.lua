@@ -7,7 +7,9 @@
 -- Answers how many gateways live, and two numbers for each limit: 1 and what remains, or 0 and the microseconds to wait.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local answer, arrivals, refused = { redis.call('ZCARD', KEYS[1]) }, {}, false
+-- Whoever asks lives, also when the set was lost and nobody has spoken since.
+local gateways = math.max(1, redis.call('ZCARD', KEYS[1]))
+local answer, arrivals, refused = { gateways }, {}, false
 
 for i = 1, #KEYS - 1 do
   local key = KEYS[i + 1]

@@ -7,6 +7,7 @@
 mod location;
 mod pulse;
 mod script;
+mod thread;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,11 +17,11 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use futures_util::FutureExt as _;
 use redis::aio::MultiplexedConnection;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 pub(crate) use location::Location;
 pub(super) use script::Question;
@@ -56,7 +57,8 @@ pub(crate) struct Snapshot {
 #[derive(Debug)]
 pub(crate) struct Store {
     location: Location,
-    id: String,
+    /// The gateway's: one gateway is one, even while an old pipeline still holds another store.
+    id: Arc<str>,
     /// The connection by which decisions are asked for; none while they are made here.
     link: ArcSwapOption<Link>,
     known: watch::Sender<Snapshot>,
@@ -66,6 +68,8 @@ pub(crate) struct Store {
 #[derive(Debug)]
 struct Link {
     connection: MultiplexedConnection,
+    /// Where it is read.
+    runtime: Handle,
     made: Instant,
     /// Becomes true when the first call fails: others that wait for the same server wait no longer.
     broken: CancellationToken,
@@ -73,11 +77,11 @@ struct Link {
 
 impl Store {
     /// A store that is not connected to yet.
-    pub(crate) fn new(location: Location) -> Self {
+    pub(crate) fn new(location: Location, id: Arc<str>) -> Self {
         let known = Snapshot { shared: false, gateways: 1, cause: None };
         Self {
             location,
-            id: Uuid::new_v4().simple().to_string(),
+            id,
             link: ArcSwapOption::empty(),
             known: watch::Sender::new(known),
             begun: AtomicBool::new(false),
@@ -89,7 +93,7 @@ impl Store {
     pub(crate) fn warm(self: &Arc<Self>) -> bool {
         let first = !self.begun.swap(true, Ordering::Relaxed);
         if first {
-            tokio::spawn(pulse::keep(Arc::downgrade(self)));
+            thread::run(Arc::downgrade(self));
         }
         first
     }
@@ -116,8 +120,17 @@ impl Store {
     }
 
     /// Decides in the store; `None` when that has to be done here. No answer is never a yes.
-    pub(super) async fn decide(&self, questions: &[Question]) -> Option<Vec<Decision>> {
+    pub(super) async fn decide(
+        self: &Arc<Self>,
+        questions: Vec<Question>,
+    ) -> Option<Vec<Decision>> {
         let link = self.link.load_full()?;
+        let store = Arc::clone(self);
+        let runtime = link.runtime.clone();
+        runtime.spawn(async move { store.ask(&link, &questions).await }).await.ok()?
+    }
+
+    async fn ask(&self, link: &Arc<Link>, questions: &[Question]) -> Option<Vec<Decision>> {
         let mut connection = link.connection.clone();
         let asked = tokio::select! {
             asked = in_time(script::decide(&mut connection, questions)) => asked,
@@ -125,11 +138,11 @@ impl Store {
         };
         match asked {
             Ok((decisions, gateways)) => {
-                self.heard(&link, gateways);
+                self.heard(link, gateways);
                 Some(decisions)
             }
             Err(failure) => {
-                self.lose(&link, &failure);
+                self.lose(link, &failure);
                 None
             }
         }
@@ -148,22 +161,25 @@ impl Store {
     /// Stops asking over a link.
     fn lose(&self, link: &Arc<Link>, failure: &Failure) {
         link.broken.cancel();
-        let held = self.link.compare_and_swap(link, None);
-        // A failure of an older link says nothing about the one that came after it.
-        if held.as_ref().is_some_and(|held| Arc::ptr_eq(held, link)) {
-            let cause = failure.to_string().into();
-            self.known.send_modify(|known| {
+        // What is known changes together with the link, under one lock: or a link that breaks while it is taken into use
+        // would be known to decide for as long as the next one takes.
+        self.known.send_if_modified(|known| {
+            let held = self.link.compare_and_swap(link, None);
+            // A failure of an older link says nothing about the one that came after it.
+            let ours = held.as_ref().is_some_and(|held| Arc::ptr_eq(held, link));
+            if ours {
                 known.shared = false;
-                known.cause = Some(cause);
-            });
-        }
+                known.cause = Some(failure.to_string().into());
+            }
+            ours
+        });
     }
 }
 
 /// No call takes longer than patience lasts.
 ///
-/// A gateway under load must not mistake itself for a slow store. So it must have had its turn some times, however long
-/// that took. And when patience has run out, the answer may have come and not have been read: then everything that is
+/// A gateway under load must not mistake itself for a slow store. So the store has a thread of its own, and that must have
+/// had its turn some times, however long that took. And when patience has run out, the answer may have come and not have been read: then everything that is
 /// ready has a turn once more, which takes no time when there is nothing.
 async fn in_time<T>(call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let mut call = pin!(call);

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use redis::AsyncConnectionConfig;
+use tokio::runtime::Handle;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -16,22 +17,39 @@ const BEAT: Duration = Duration::from_millis(500);
 /// How long a connection may take to be made. Nobody waits for it.
 const CONNECT: Duration = Duration::from_secs(1);
 
+/// A connection that lives shorter than this was not worth its making.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// How long a store is left alone at most.
+const LONGEST: Duration = Duration::from_secs(4);
+
 /// Connects again and again, and beats while connected, until nobody holds the store any more.
 pub(super) async fn keep(store: Weak<Store>) {
+    let mut pause = BEAT;
     while let Some(held) = store.upgrade() {
+        let mut wait = BEAT;
         match held.connect().await {
             Ok((link, gateways)) => {
                 held.restore(&link, gateways);
                 drop(held);
                 beat(&store, &link).await;
+                pause = pause_after(link.made.elapsed(), pause);
+                wait = pause;
             }
             Err(failure) => {
                 held.fail(&failure);
                 drop(held);
             }
         }
-        time::sleep(BEAT).await;
+        time::sleep(wait).await;
     }
+}
+
+/// How long to wait after a connection that lived so long. A store that answers probes and fails requests costs some of
+/// them their patience each time it is used again, so that is done less and less often. Who was only gone is used again at
+/// once.
+fn pause_after(life: Duration, before: Duration) -> Duration {
+    if life < SHORT { LONGEST.min(before * 2) } else { BEAT }
 }
 
 /// Beats until the link breaks or the store is dropped.
@@ -53,7 +71,8 @@ async fn beat(store: &Weak<Store>, link: &Arc<Link>) {
 }
 
 impl Store {
-    /// Makes a connection and tries it out.
+    /// Makes a connection and tries out both that is asked of it: whether it takes the word of a gateway says nothing about
+    /// whether it decides.
     async fn connect(&self) -> Result<(Arc<Link>, u32), Failure> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT))
@@ -63,14 +82,15 @@ impl Store {
         let mut connection =
             time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(late()))?;
         let gateways = in_time(script::beat(&mut connection, &self.id, LIFE)).await?;
-        let (made, broken) = (Instant::now(), CancellationToken::new());
-        Ok((Arc::new(Link { connection, made, broken }), gateways))
+        in_time(script::decide(&mut connection, &[script::probe(&self.id)])).await?;
+        let (runtime, made, broken) = (Handle::current(), Instant::now(), CancellationToken::new());
+        Ok((Arc::new(Link { connection, runtime, made, broken }), gateways))
     }
 
     /// The store decides again.
     fn restore(&self, link: &Arc<Link>, gateways: u32) {
-        self.link.store(Some(Arc::clone(link)));
         self.known.send_modify(|known| {
+            self.link.store(Some(Arc::clone(link)));
             known.shared = true;
             known.gateways = gateways.max(known.gateways);
             known.cause = None;
@@ -89,4 +109,20 @@ impl Store {
 
 fn late() -> redis::RedisError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_as_soon_as_it_is_used_is_used_less_and_less_often() {
+        let mut pause = BEAT;
+        let mut pauses = Vec::new();
+        for life in [0, 10, 999, 500, 0, 1000, 60_000, 3] {
+            pause = pause_after(Duration::from_millis(life), pause);
+            pauses.push(pause.as_millis());
+        }
+        assert_eq!(pauses, [1000, 2000, 4000, 4000, 4000, 500, 500, 1000]);
+    }
 }

@@ -36,6 +36,13 @@ pub(super) enum Failure {
     Malformed,
 }
 
+/// A question that is about nobody: it takes a key of its own, for a millisecond.
+pub(super) fn probe(id: &str) -> Question {
+    let interval = Duration::from_millis(1);
+    let allowance = Arc::new(Allowance { name: "probe".into(), burst: 1, interval });
+    Question { allowance, subject: id.to_owned(), dry_run: false }
+}
+
 /// Decides all questions at once, and says how many gateways live. A script that the server has forgotten is given to it again.
 pub(super) async fn decide(
     connection: &mut MultiplexedConnection,

@@ -11,6 +11,14 @@ use crate::stand::{Gate, Issuer, Key, Reply, Upstream};
 const LIMITS: &str = "{ limits: { key: { by: api_key, rate: 1/1h, burst: 2 }, \
                       holder: { by: principal, rate: 1/1h, burst: 5 } } }";
 
+/// A key that is its own name.
+pub(super) const TILL: &str = "till-1";
+
+/// A file with one key, whose holder is nobody else's.
+pub(super) fn one_key() -> String {
+    format!("keys:\n{}", line(TILL, "ada"))
+}
+
 fn line(name: &str, principal: &str) -> String {
     let hash =
         digest(&SHA256, name.as_bytes()).as_ref().iter().fold(String::new(), |mut text, byte| {

@@ -13,17 +13,21 @@ use serde_json::json;
 use tonic::{Code, Request};
 use tonic_types::StatusExt as _;
 
-use crate::stand::{Answer, Config, Gate, Issuer, Key, Reply, Seen, Upstream};
+use crate::stand::{Answer, Ask, Config, Gate, Issuer, Key, Reply, Seen, Upstream};
 
 /// A limit that does not fill again while a test runs.
 fn slow(by: &str, burst: u32) -> String {
     format!("{{ limits: {{ slow: {{ by: {by}, rate: 1/1h, burst: {burst} }} }} }}")
 }
 
+/// Asks for the soup, with an API key. Where no keys are known that is asked by nobody in particular.
+fn soup(gate: &Gate) -> Ask {
+    gate.get("/v1/dishes/soup").header("x-api-key", credentials::TILL)
+}
+
 /// Asks so many times at once; answers how many passed, after checking that all others were refused as they should be.
 async fn passing(gate: &Gate, times: usize) -> usize {
-    let asked: Vec<_> =
-        (0..times).map(|_| tokio::spawn(gate.get("/v1/dishes/soup").into_future())).collect();
+    let asked: Vec<_> = (0..times).map(|_| tokio::spawn(soup(gate).into_future())).collect();
     let mut passed = 0;
     for asked in asked {
         let reply = asked.await.unwrap();

@@ -1,14 +1,16 @@
 //! The store is slow, gone, back, or not what it says: limits hold all the same, and nobody waits for it twice.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::passing;
-use super::shared::{section, shares, two};
-use crate::stand::{Gate, Redis, Upstream};
+use super::shared::{keyed, section, shares, two};
+use super::{passing, soup};
+use crate::stand::{Gate, Redis, Upstream, until};
 
 const LOST: &str = "the store of limits can't be used";
 const BACK: &str = "limits are counted together";
@@ -46,7 +48,7 @@ async fn a_store_that_is_gone_leaves_each_gateway_its_share() {
 /// Asks fifty times at once.
 async fn slowest_of_fifty(gate: &Gate) -> Duration {
     let ask = || {
-        let ask = gate.get("/v1/dishes/soup").into_future();
+        let ask = soup(gate).into_future();
         tokio::spawn(async move {
             let began = Instant::now();
             (ask.await.status, began.elapsed())
@@ -67,8 +69,7 @@ async fn nobody_waits_for_a_frozen_store_longer_than_once() {
     let redis = Redis::start().await;
     let kitchen = Upstream::content().await;
     let section = section(&redis, "principal", 1_000);
-    let gate =
-        Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &section)).await;
+    let gate = Gate::start(|config| keyed(config, &kitchen, &section)).await;
     shares(std::slice::from_ref(&gate), &redis).await;
     let before = slowest_of_fifty(&gate).await;
     redis.freeze();
@@ -79,13 +80,13 @@ async fn nobody_waits_for_a_frozen_store_longer_than_once() {
     says(&gate, LOST, 1).await;
     // From now on nobody waits: the log says what the step took.
     for _ in 0..20 {
-        let line = gate.line(&gate.get("/v1/dishes/soup").await.is(200)).await;
+        let line = gate.line(&soup(&gate).await.is(200)).await;
         let took = line["steps_us"]["limit_principal"].as_u64().unwrap();
         assert!(took < 20_000, "{line}");
     }
     redis.thaw();
     says(&gate, BACK, 2).await;
-    gate.get("/v1/dishes/soup").await.is(200);
+    soup(&gate).await.is(200);
 }
 
 #[tokio::test]
@@ -94,8 +95,7 @@ async fn a_gateway_opens_without_its_store_and_finds_it_later() {
     redis.kill().await;
     let kitchen = Upstream::content().await;
     let section = section(&redis, "principal", 4);
-    let gate =
-        Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &section)).await;
+    let gate = Gate::start(|config| keyed(config, &kitchen, &section)).await;
     says(&gate, LOST, 1).await;
     assert_eq!(passing(&gate, 9).await, 4);
     redis.restart().await;
@@ -104,18 +104,30 @@ async fn a_gateway_opens_without_its_store_and_finds_it_later() {
     assert_eq!(kitchen.seen().len(), 8);
 }
 
-/// A server that says the same to every command. To what a client says of itself at the beginning it says yes.
-async fn parrot(answer: &'static [u8]) -> String {
+/// A server that says the same to every question about a limit. To what a client says of itself at the beginning it says
+/// yes, and to a probe what it is told to.
+struct Parrot {
+    url: String,
+    /// How many connections it has taken.
+    visits: Arc<AtomicUsize>,
+}
+
+async fn parrot(probed: &'static [u8], answer: &'static [u8]) -> Parrot {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let visits = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&visits);
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
             tokio::spawn(async move {
                 let mut piece = [0; 4096];
                 while let Ok(length @ 1..) = stream.read(&mut piece).await {
                     let asked = String::from_utf8_lossy(&piece[..length]).into_owned();
                     let commands = asked.matches('*').count().max(1);
-                    let said = if asked.contains("gateway:limit:") {
+                    let said = if asked.contains("gateway:limit:probe:") {
+                        probed.to_vec()
+                    } else if asked.contains("gateway:limit:") {
                         answer.to_vec()
                     } else if asked.contains("EVALSHA") {
                         b":1\r\n".to_vec()
@@ -129,7 +141,68 @@ async fn parrot(answer: &'static [u8]) -> String {
             });
         }
     });
-    format!("redis://{address}")
+    Parrot { url, visits }
+}
+
+/// What a store says to a probe when all is well.
+const WELL: &[u8] = b"*3\r\n:1\r\n:1\r\n:0\r\n";
+
+/// It takes the word of a gateway that it lives, and decides nothing: a Redis that may not run the script, or a cluster in
+/// which its keys live on several nodes.
+#[tokio::test]
+async fn a_store_that_lives_and_does_not_decide_is_never_used() {
+    for answer in [
+        &b"-CROSSSLOT Keys in request don't hash to the same slot\r\n"[..],
+        b"-NOPERM No permissions to access a key\r\n",
+        b"*1\r\n:1\r\n",
+    ] {
+        let kitchen = Upstream::content().await;
+        let parrot = parrot(answer, WELL).await;
+        let limits = format!(
+            "{{ store: \"{}\", limits: {{ slow: {{ by: principal, rate: 1/1h, burst: 3 }} }} }}",
+            parrot.url
+        );
+        let gate = Gate::start(|config| keyed(config, &kitchen, &limits)).await;
+        says(&gate, LOST, 1).await;
+        assert_eq!(passing(&gate, 12).await, 3, "{}", answer.escape_ascii());
+        until("it was tried again", async || parrot.visits.load(Ordering::Relaxed) >= 4).await;
+        let lines = gate.errors.lines();
+        assert!(!lines.iter().any(|line| line.contains(BACK)), "{lines:#?}");
+        assert_eq!(lines.iter().filter(|line| line.contains(LOST)).count(), 1, "{lines:#?}");
+        assert_eq!(kitchen.seen().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_has_forgotten_everything_goes_on_deciding() {
+    let redis = Redis::start().await;
+    let kitchen = Upstream::content().await;
+    let [here, there] = two(&redis, &kitchen, "principal", 4).await;
+    assert_eq!(passing(&here, 9).await, 4);
+    // Whoever asks between two beats finds no gateway in the set.
+    for _ in 0..20 {
+        redis.ask::<()>(&["FLUSHALL"]).await;
+        assert_eq!((passing(&here, 1).await, passing(&there, 1).await), (1, 1));
+    }
+    for gate in [&here, &there] {
+        assert!(!gate.errors.lines().iter().any(|line| line.contains(LOST)));
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_reaches_its_store_by_another_name_is_still_one() {
+    let redis = Redis::start().await;
+    let kitchen = Upstream::content().await;
+    let [mut here, there] = two(&redis, &kitchen, "principal", 4).await;
+    let url = redis.url();
+    let other = section(&redis, "principal", 4).replace(&url, &format!("{url}/0"));
+    here.rewrite(|config| config.section("rate_limiting", &other));
+    assert!(here.hang_up().await.contains("was read again"));
+    says(&here, BACK, 2).await;
+    // Whoever spoke by another name in the last three seconds would be a third.
+    assert_eq!(passing(&there, 9).await, 4);
+    let gateways: usize = redis.ask(&["ZCARD", "gateway:limits:gateways"]).await;
+    assert_eq!(gateways, 2);
 }
 
 /// Whatever the store says that is no decision: each is decided here, none is a yes to everything.
@@ -159,12 +232,11 @@ async fn an_answer_that_is_none_is_never_a_yes() {
         b"",
     ] {
         let kitchen = Upstream::content().await;
-        let url = parrot(answer).await;
+        let url = parrot(WELL, answer).await.url;
         let limits = format!(
             "{{ store: \"{url}\", limits: {{ slow: {{ by: principal, rate: 1/1h, burst: 3 }} }} }}"
         );
-        let gate =
-            Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &limits)).await;
+        let gate = Gate::start(|config| keyed(config, &kitchen, &limits)).await;
         says(&gate, BACK, 1).await;
         assert_eq!(passing(&gate, 12).await, 3, "{}", answer.escape_ascii());
         says(&gate, LOST, 1).await;

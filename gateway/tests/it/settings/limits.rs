@@ -87,7 +87,7 @@ async fn rate_limiting_store() {
     let redis = Redis::start().await;
     for (store, expected) in [(String::new(), [200, 200]), (redis.url(), [200, 429])] {
         let limits =
-            format!("{{ store: \"{store}\", limits: {{ a: {{ by: principal, rate: 1/1h }} }} }}");
+            format!("{{ store: \"{store}\", limits: {{ a: {{ by: rpc, rate: 1/1h }} }} }}");
         let start =
             || Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &limits));
         let gates = [start().await, start().await];
@@ -97,6 +97,32 @@ async fn rate_limiting_store() {
             statuses.push(gate.get("/v1/dishes/soup").await.status);
         }
         assert_eq!(statuses, expected, "{store}");
+    }
+}
+
+#[tokio::test]
+async fn rate_limiting_store_key() {
+    let kitchen = Upstream::content().await;
+    for (keys, expected) in [
+        (["", ""], [200, 429]),
+        (["one of our secrets", "one of our secrets"], [200, 429]),
+        (["one of our secrets", "one of our secrets!"], [200, 200]),
+        (["one of our secrets", ""], [200, 200]),
+    ] {
+        let redis = Redis::start().await;
+        let mut statuses = Vec::new();
+        for key in keys {
+            let limits = format!(
+                "{{ store: \"{}\", store_key: \"{key}\", limits: {{ a: {{ by: rpc, rate: 1/1h }} }} }}",
+                redis.url()
+            );
+            let gate =
+                Gate::start(|config| config.kitchen(&kitchen).section("rate_limiting", &limits))
+                    .await;
+            until("it is ready", async || gate.admin("/readyz").await.status == 200).await;
+            statuses.push(gate.get("/v1/dishes/soup").await.status);
+        }
+        assert_eq!(statuses, expected, "{keys:?}");
     }
 }
 
