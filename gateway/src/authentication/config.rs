@@ -1,14 +1,12 @@
 //! The section `authentication`: whose tokens are accepted.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
-use http::HeaderName;
 use reqwest::Url;
 use serde::Deserialize;
 
 use super::Algorithm;
-use super::api_key::DEFAULT_HEADER;
+use super::api_key::Written;
 use crate::setting::{Problem, Spanned};
 
 /// The section as it was written.
@@ -19,64 +17,7 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) issuers: Vec<Issuer>,
     /// The keys of machine clients.
-    pub(crate) api_keys: Option<ApiKeysFile>,
-}
-
-/// Where the API keys are, and in which header they come.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ApiKeysFile {
-    /// The file that names them, by their hashes.
-    pub(crate) file: Spanned<PathBuf>,
-    header: Option<Spanned<String>>,
-}
-
-/// Headers that mean something else, so that a key in them would be lost or told.
-const TAKEN: &[&str] = &[
-    "accept",
-    "authorization",
-    "connection",
-    "content-length",
-    "content-type",
-    "cookie",
-    "host",
-    "idempotency-key",
-    "last-event-id",
-    "te",
-    "traceparent",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "x-forwarded-for",
-    "x-request-id",
-];
-
-impl ApiKeysFile {
-    /// The header's name as it is written, or the one that is meant without.
-    pub(crate) fn header_name(&self) -> &str {
-        self.header.as_ref().map_or(DEFAULT_HEADER, |written| &written.value)
-    }
-
-    /// The header, if it can be one for keys.
-    pub(crate) fn header(&self, problems: &mut Vec<Problem>) -> Option<HeaderName> {
-        let Some(written) = &self.header else {
-            return Some(HeaderName::from_static(DEFAULT_HEADER));
-        };
-        let name = written.value.parse::<HeaderName>().ok().filter(|name| {
-            let name = name.as_str();
-            !TAKEN.contains(&name)
-                && !name.starts_with("grpc-")
-                && !name.starts_with("x-principal-")
-        });
-        if name.is_none() {
-            let message = format!(
-                "`{}` can't be the header of API keys: write the name of one that means nothing else, such as x-api-key",
-                written.value
-            );
-            problems.push(Problem::at(written, "authentication.api_keys.header", message));
-        }
-        name
-    }
+    pub(crate) api_keys: Option<Written>,
 }
 
 /// One issuer as it was written.

@@ -3,6 +3,7 @@
 //! A key is a long random text, and the file that names its holder has only its SHA-256. Passwords need a slow hash,
 //! because people choose them and they can be guessed; a key of 128 random bits can't, however fast the hash is.
 
+mod config;
 mod file;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 
+pub(crate) use self::config::Written;
 pub(crate) use self::file::Mistake;
 use super::Error;
 use super::cache::{self, Digest};
