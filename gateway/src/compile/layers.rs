@@ -24,18 +24,12 @@ pub(super) fn check(config: &Config, schema: Option<&Arc<Schema>>, problems: &mu
             problems.push(Problem::at(layer, format!("transcoding.upstreams.{name}"), message));
         }
     }
-    let Some(schema) = schema else { return };
+    if schema.is_none() {
+        return;
+    }
     for (rpc, layer) in &config.transcoding.rpcs {
-        let access = config.authorization.access.get(rpc).map(|line| line.value.as_str());
-        let message = if schema.method(rpc).is_none() {
-            slip::unknown(rpc, schema)
-        } else if access == Some("internal") {
-            "nobody can call this RPC, it is internal, so its options do nothing: say in its access line who may, or leave them out".to_owned()
-        } else if access.is_none() && !config.unread("authorization") {
-            "nobody can call this RPC, so its options do nothing: give it an access line, or leave them out".to_owned()
-        } else {
-            continue;
-        };
-        problems.push(Problem::at(layer, format!("transcoding.rpcs.{rpc}"), message));
+        if let Some(message) = slip::uncallable(rpc, config, schema) {
+            problems.push(Problem::at(layer, format!("transcoding.rpcs.{rpc}"), message));
+        }
     }
 }

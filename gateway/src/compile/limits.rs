@@ -6,7 +6,7 @@ use super::{Memory, slip};
 use crate::config::Config;
 use crate::context::RpcId;
 use crate::message::Schema;
-use crate::rate_limiting::{Classes, Limit, Limits, Rule, Shared, Store};
+use crate::rate_limiting::{By, Classes, Limit, Limits, Rule, Shared, Store};
 use crate::setting::Problem;
 
 /// The limits of all RPCs.
@@ -25,18 +25,16 @@ impl RateLimiting {
         problems: &mut Vec<Problem>,
     ) -> Self {
         let rules = config.rate_limiting.read(problems);
-        let access = &config.authorization.access;
         let named = rules.limits.iter().flat_map(|rule| rule.rpcs.iter().flatten());
         for (rpc, place) in named {
-            if let Some(schema) = schema.filter(|schema| schema.method(rpc).is_none()) {
-                problems.push(place.problem(slip::unknown(rpc, schema)));
-            } else if !config.unread("authorization")
-                && access.get(rpc).is_none_or(|access| access.value == "internal")
-            {
-                let message = format!(
-                    "`{rpc}` is not exposed, so nobody can call it too often: take it off, or give it an access line"
-                );
+            if let Some(message) = slip::uncallable(rpc, config, schema) {
                 problems.push(place.problem(message));
+            }
+        }
+        if config.authentication.api_keys.is_none() && !config.unread("authentication") {
+            for rule in rules.limits.iter().filter(|rule| rule.by == By::ApiKey) {
+                let message = "no API key is known, so it would count nobody: name the file of keys under authentication.api_keys, or limit by principal";
+                problems.push(rule.by_place.problem(message));
             }
         }
         let limit = |rule: Rule| {

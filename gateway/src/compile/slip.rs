@@ -1,12 +1,33 @@
-//! What is said of an RPC that the schema does not have, and which one was probably meant.
+//! What is said of an RPC that a setting names in vain, and which one was probably meant.
 
 use std::sync::Arc;
 
 use crate::authorization::corrected;
+use crate::config::Config;
 use crate::message::{RpcType, Schema, nearest};
 
 /// How many RPCs are offered.
 const OFFERED: usize = 5;
+
+/// Why a setting for an RPC would do nothing, and look as if it did: there is no such RPC, or nobody can call it.
+pub(super) fn uncallable(
+    rpc: &str,
+    config: &Config,
+    schema: Option<&Arc<Schema>>,
+) -> Option<String> {
+    if let Some(schema) = schema.filter(|schema| schema.method(rpc).is_none()) {
+        return Some(unknown(rpc, schema));
+    }
+    match config.authorization.access.get(rpc) {
+        Some(line) if line.value == "internal" => Some(format!(
+            "nobody can call `{rpc}`, it is internal, so this does nothing: say in its access line who may, or leave this out"
+        )),
+        None if !config.unread("authorization") => Some(format!(
+            "nobody can call `{rpc}`, so this does nothing: give it an access line, or leave this out"
+        )),
+        _ => None,
+    }
+}
 
 /// Says that there is no such RPC, and what was probably meant; where nothing is near, what its service has.
 pub(super) fn unknown(rpc: &str, schema: &Arc<Schema>) -> String {

@@ -37,7 +37,7 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
-    by: By,
+    by: Spanned<By>,
     rate: Rate,
     /// One, when it is left out: nothing is let through at once.
     burst: Option<Spanned<u32>>,
@@ -54,6 +54,8 @@ struct Line {
 pub(crate) struct Rule {
     pub(crate) allowance: Arc<Allowance>,
     pub(crate) by: By,
+    /// Where it says so.
+    pub(crate) by_place: Place,
     /// The RPCs and where they are written; all that are exposed, when there are none.
     pub(crate) rpcs: Option<Vec<(String, Place)>>,
     /// Whom it is for, if not for everybody.
@@ -134,7 +136,7 @@ fn rule(
         problems.push(Problem::at(line, format!("{path}.rate"), "it is less than once a year"));
     }
     let class_name = class.as_ref().and_then(|class| {
-        let named = match by {
+        let named = match by.value {
             By::Address => Err(CLASS_BEFORE.to_owned()),
             _ => classes.named(&class.value),
         };
@@ -160,7 +162,8 @@ fn rule(
     });
     (problems.len() == before).then(|| Rule {
         allowance: Arc::new(Allowance { name: name.into(), burst: allowed, interval }),
-        by: *by,
+        by: by.value,
+        by_place: Place::of(by, format!("{path}.by")),
         rpcs,
         class: class_name,
         dry_run: *dry_run,

@@ -328,7 +328,7 @@ async fn rooms() {
         ),
         (
             "transcoding: { rpcs: { kitchen.v1.Cellar/WatchWines: { event_id: id } } }",
-            "6:54: transcoding.rpcs.kitchen.v1.Cellar/WatchWines: nobody can call this RPC, so its options do nothing: give it an access line, or leave them out",
+            "6:54: transcoding.rpcs.kitchen.v1.Cellar/WatchWines: nobody can call `kitchen.v1.Cellar/WatchWines`, so this does nothing: give it an access line, or leave this out",
         ),
         (
             "transcoding: { rpcs: { kitchen.v1.Cellar/GetWine: { emit_default: true } } }",
@@ -352,7 +352,7 @@ async fn options_of_an_internal_rpc_do_nothing() {
     let internal = GOOD.replace(": public", ": internal");
     let text =
         format!("{internal}transcoding: {{ rpcs: {{ kitchen.v1.Cellar/GetWine: {{}} }} }}\n");
-    let complaint = "gateway.yaml:9:51: transcoding.rpcs.kitchen.v1.Cellar/GetWine: nobody can call this RPC, it is internal, so its options do nothing: say in its access line who may, or leave them out\n";
+    let complaint = "gateway.yaml:9:51: transcoding.rpcs.kitchen.v1.Cellar/GetWine: nobody can call `kitchen.v1.Cellar/GetWine`, it is internal, so this does nothing: say in its access line who may, or leave this out\n";
     let exit = check_text(&text).await;
     assert_eq!((exit.errors.as_str(), exit.out.as_str(), exit.code), (complaint, "", Some(78)));
 }

@@ -53,7 +53,25 @@ async fn rpcs_that_nobody_can_call() {
     .await;
     check(
         "rate_limiting: { limits: { a: { by: rpc, rate: 1/1s, rpcs: [kitchen.v1.Kitchen/GetDish] } } }",
-        "10:61: rate_limiting.limits.a.rpcs: `kitchen.v1.Kitchen/GetDish` is not exposed, so nobody can call it too often: take it off, or give it an access line",
+        "10:61: rate_limiting.limits.a.rpcs: nobody can call `kitchen.v1.Kitchen/GetDish`, it is internal, so this does nothing: say in its access line who may, or leave this out",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn rpcs_that_have_no_access_line() {
+    check(
+        "rate_limiting: { limits: { a: { by: rpc, rate: 1/1s, rpcs: [kitchen.v1.Kitchen/Whisper] } } }",
+        "10:61: rate_limiting.limits.a.rpcs: nobody can call `kitchen.v1.Kitchen/Whisper`, so this does nothing: give it an access line, or leave this out",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn keys_that_nobody_has() {
+    check(
+        "rate_limiting: { limits: { a: { by: api_key, rate: 1/1s } } }",
+        "10:37: rate_limiting.limits.a.by: no API key is known, so it would count nobody: name the file of keys under authentication.api_keys, or limit by principal",
     )
     .await;
 }

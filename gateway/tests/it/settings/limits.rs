@@ -50,7 +50,8 @@ async fn rate_limiting_limits() {
     ] {
         let limits = format!("{{ limits: {{ a: {{ {limit} }} }} }}");
         let gate = Gate::start(|config| {
-            config.kitchen(&kitchen).issuer(&issuer).section("rate_limiting", &limits)
+            let config = config.kitchen(&kitchen).issuer(&issuer).file("keys.yaml", "keys: []");
+            config.api_keys("{ file: keys.yaml }").section("rate_limiting", &limits)
         })
         .await;
         let seen = statuses(&gate, &key).await;
