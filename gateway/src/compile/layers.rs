@@ -24,9 +24,6 @@ pub(super) fn check(config: &Config, schema: Option<&Arc<Schema>>, problems: &mu
             problems.push(Problem::at(layer, format!("transcoding.upstreams.{name}"), message));
         }
     }
-    if schema.is_none() {
-        return;
-    }
     for (rpc, layer) in &config.transcoding.rpcs {
         if let Some(message) = slip::uncallable(rpc, config, schema) {
             problems.push(Problem::at(layer, format!("transcoding.rpcs.{rpc}"), message));

@@ -1,5 +1,6 @@
 //! The values a configuration is made of, and what is said when one of them is wrong.
 
+pub(crate) mod header;
 mod rate;
 
 use std::fmt;

@@ -4,36 +4,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use thiserror::Error;
 
 use super::Config;
-use crate::setting::{Problem, Spanned};
+use crate::setting::{Problem, Spanned, header};
 
 /// The metadata a client may always send: the services own idempotency, the gateway only checks the key's shape.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// Names that the gateway or the transport write themselves, or that must never reach a service.
-const RESERVED: &[&str] = &[
-    "authorization",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
-    "host",
-    "idempotency-key",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "set-cookie",
-    "te",
-    "traceparent",
-    "tracestate",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "www-authenticate",
-    "x-request-id",
-];
 
 /// A header of the request can't be passed on.
 #[derive(Debug, Error)]
@@ -107,13 +81,7 @@ fn passable(
         problems.push(refuse("is not the name of a header"));
         return None;
     };
-    // Services written in some languages find headers as variables, in which `_` stands for every other sign.
-    let text = name.as_str().replace(['_', '.'], "-");
-    let reserved = RESERVED.contains(&&*text)
-        || ["grpc-", "x-principal-", "access-control-", ":"]
-            .iter()
-            .any(|prefix| text.starts_with(prefix));
-    if reserved {
+    if header::is_reserved(&name) {
         problems.push(refuse(
             "is set by the gateway or the transport and can't be passed on: remove it",
         ));

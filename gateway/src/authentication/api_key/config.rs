@@ -6,7 +6,7 @@ use http::HeaderName;
 use serde::Deserialize;
 
 use super::DEFAULT_HEADER;
-use crate::setting::{Problem, Spanned};
+use crate::setting::{Problem, Spanned, header};
 
 /// The setting as it was written.
 #[derive(Clone, Debug, Deserialize)]
@@ -17,31 +17,22 @@ pub(crate) struct Written {
     header: Option<Spanned<String>>,
 }
 
-/// Headers that mean something else to the gateway, to HTTP or to what stands before the gateway: a key in them would be
-/// lost, told, or missing where it is not meant.
+/// Headers that mean something else to the gateway, to HTTP or to what stands before the gateway, beside those that are
+/// reserved: a key in them would be lost, told, or missing where it is not meant.
 const TAKEN: &[&str] = &[
     "accept",
     "accept-encoding",
     "accept-language",
     "age",
     "allow",
-    "authorization",
     "baggage",
     "cache-control",
-    "connection",
     "content-disposition",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
     "date",
     "expect",
     "forwarded",
     "from",
-    "host",
     "http2-settings",
-    "idempotency-key",
-    "keep-alive",
     "last-event-id",
     "max-forwards",
     "origin",
@@ -50,34 +41,15 @@ const TAKEN: &[&str] = &[
     "referer",
     "retry-after",
     "server",
-    "set-cookie",
-    "te",
-    "traceparent",
-    "tracestate",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
     "via",
-    "www-authenticate",
     "x-http-method",
     "x-method-override",
     "x-real-ip",
-    "x-request-id",
 ];
 
 /// How the names of such headers begin.
-const TAKEN_PREFIXES: &[&str] = &[
-    "access-control-",
-    "grpc-",
-    "if-",
-    "proxy-",
-    "ratelimit",
-    "sec-",
-    "x-forwarded-",
-    "x-http-method-",
-    "x-principal-",
-];
+const TAKEN_PREFIXES: &[&str] =
+    &["if-", "proxy-", "ratelimit", "sec-", "x-forwarded-", "x-http-method-"];
 
 impl Written {
     /// The header's name as it is written, or the one that is meant without.
@@ -102,11 +74,8 @@ impl Written {
     }
 }
 
-/// Programs that find headers as variables, in which `_` stands for every other sign, can't tell `x_request_id` from
-/// `x-request-id`. So a name in another spelling is taken too.
 fn is_taken(name: &HeaderName) -> bool {
-    let plain = name.as_str().replace(['_', '.'], "-");
-    TAKEN.contains(&&*plain) || TAKEN_PREFIXES.iter().any(|prefix| plain.starts_with(prefix))
+    header::is_reserved(name) || header::is_among(name, TAKEN, TAKEN_PREFIXES)
 }
 
 #[cfg(test)]

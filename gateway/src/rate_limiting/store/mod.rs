@@ -179,8 +179,8 @@ impl Store {
 /// No call takes longer than patience lasts.
 ///
 /// A gateway under load must not mistake itself for a slow store. So the store has a thread of its own, and that must have
-/// had its turn some times, however long that took. And when patience has run out, the answer may have come and not have been read: then everything that is
-/// ready has a turn once more, which takes no time when there is nothing.
+/// had its turn some times, however long that took. And when patience has run out, the answer may have come and not have
+/// been read: then everything that is ready has a turn once more, which takes no time when there is nothing.
 async fn in_time<T>(call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let mut call = pin!(call);
     let asked = Instant::now();

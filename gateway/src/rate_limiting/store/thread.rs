@@ -1,7 +1,7 @@
 //! Where a store is talked to: on a thread of its own.
 //!
-//! How late an answer is must not depend on how busy the gateway is: a hundred requests that come at once would make it take
-//! its store for a slow one. This thread does nothing but ask and read, so what it waits for is the store.
+//! A gateway with a hundred requests at once would take its store for a slow one, because it reads the answers late. This
+//! thread does nothing but ask and read, so what it waits for is the store, or a processor.
 
 use std::sync::Weak;
 use std::thread;

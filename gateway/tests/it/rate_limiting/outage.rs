@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::shared::{keyed, section, shares, two};
+use super::shared::{keyed, section, section_at, shares, two};
 use super::{passing, soup};
 use crate::stand::{Gate, Redis, Upstream, until};
 
@@ -158,10 +158,7 @@ async fn a_store_that_lives_and_does_not_decide_is_never_used() {
     ] {
         let kitchen = Upstream::content().await;
         let parrot = parrot(answer, WELL).await;
-        let limits = format!(
-            "{{ store: \"{}\", limits: {{ slow: {{ by: principal, rate: 1/1h, burst: 3 }} }} }}",
-            parrot.url
-        );
+        let limits = section_at(&parrot.url, "principal", 3);
         let gate = Gate::start(|config| keyed(config, &kitchen, &limits)).await;
         says(&gate, LOST, 1).await;
         assert_eq!(passing(&gate, 12).await, 3, "{}", answer.escape_ascii());
@@ -233,9 +230,7 @@ async fn an_answer_that_is_none_is_never_a_yes() {
     ] {
         let kitchen = Upstream::content().await;
         let url = parrot(WELL, answer).await.url;
-        let limits = format!(
-            "{{ store: \"{url}\", limits: {{ slow: {{ by: principal, rate: 1/1h, burst: 3 }} }} }}"
-        );
+        let limits = section_at(&url, "principal", 3);
         let gate = Gate::start(|config| keyed(config, &kitchen, &limits)).await;
         says(&gate, BACK, 1).await;
         assert_eq!(passing(&gate, 12).await, 3, "{}", answer.escape_ascii());

@@ -8,9 +8,13 @@ use crate::stand::{Config, Gate, Issuer, Key, Redis, Upstream, until};
 
 /// A limit in a store that does not fill again while a test runs.
 pub(super) fn section(redis: &Redis, by: &str, burst: u32) -> String {
+    section_at(&redis.url(), by, burst)
+}
+
+/// The same in whatever answers there.
+pub(super) fn section_at(url: &str, by: &str, burst: u32) -> String {
     format!(
-        "{{ store: \"{}\", limits: {{ slow: {{ by: {by}, rate: 1/1h, burst: {burst} }} }} }}",
-        redis.url()
+        "{{ store: \"{url}\", limits: {{ slow: {{ by: {by}, rate: 1/1h, burst: {burst} }} }} }}"
     )
 }
 
