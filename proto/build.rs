@@ -4,18 +4,19 @@
 use std::{error::Error, fs, path::PathBuf};
 
 /// What the shop speaks, and what its error details are made of. Imports come with them.
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "user/v1/user.proto",
     "product/v1/product.proto",
     "order/v1/order.proto",
     "payment/v1/payment.proto",
+    "kit/v1/fault.proto",
     "google/rpc/error_details.proto",
     "google/rpc/status.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
     // The folder of each package, so that a new file in it is seen too.
-    for folder in ["user", "product", "order", "payment", "google"] {
+    for folder in ["user", "product", "order", "payment", "kit", "google"] {
         println!("cargo::rerun-if-changed={folder}");
     }
     println!("cargo::rerun-if-changed=build.rs");

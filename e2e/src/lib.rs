@@ -2,7 +2,7 @@
 //!
 //! Read it in this order: [`role`] names the parts of the shop and how each is started, [`part`] is one running part,
 //! [`bed`] a whole shop of its own for a test, [`doors`] two gateways that count together, [`shop`] the client that tests speak through, [`scripted`] a gRPC server
-//! that a test writes itself, [`browser`] a real browser, [`scene`] the lessons, [`demo`] the commands for people,
+//! that a test writes itself, [`road`] the way to a service, which can be bad, [`browser`] a real browser, [`scene`] the lessons, [`demo`] the commands for people,
 //! [`bench`](mod@bench) the measurements.
 
 pub mod bed;
@@ -17,6 +17,7 @@ pub mod open;
 pub mod part;
 pub mod ready;
 pub mod redis;
+pub mod road;
 pub mod role;
 pub mod scene;
 pub mod scripted;

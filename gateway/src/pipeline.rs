@@ -13,7 +13,7 @@ use crate::call::Rpcs;
 use crate::context::{Body, Call, Counted, Journey, Standing, Step};
 use crate::error::{self, GatewayError};
 use crate::rate_limiting::Exceeded;
-use crate::resilience::{self, Limits};
+use crate::resilience;
 use crate::target::{Destination, Targets};
 use crate::transcoding::{self, Dialect, Framing, Settings};
 
@@ -24,8 +24,6 @@ pub(crate) struct Pipeline {
     pub(crate) targets: Targets,
     pub(crate) authenticator: Authenticator,
     pub(crate) rpcs: Rpcs,
-    /// How long anyone waits.
-    pub(crate) limits: Limits,
     /// What all translations share.
     pub(crate) transcoding: Arc<Settings>,
 }
@@ -82,7 +80,7 @@ impl Pipeline {
         journey.mark(Step::Route);
 
         note(target.limits.before(journey.client), Step::LimitAddress, journey)?;
-        let deadline = resilience::deadline(self.limits, &parts.headers)?;
+        let deadline = resilience::deadline(target.waits, &parts.headers)?;
         let proof = self.authenticator.authenticate(&parts.headers);
         let principal = resilience::within(deadline, proof).await??;
         journey.principal = principal.clone();
@@ -107,7 +105,7 @@ impl Pipeline {
         let reply = reply.map_err(|error| error.spelled(&spelling));
         journey.mark(Step::Call);
 
-        let reply = resilience::supervise(journey.counting(reply?), self.limits, draining);
+        let reply = resilience::supervise(journey.counting(reply?), target.waits, draining);
         let judge = error::end_of_stream(journey.stream.clone().unwrap_or_default());
         let exchange = (&self.transcoding, &journey.request_id);
         let answer = target.binding.render(reply, framing, exchange, judge);

@@ -10,6 +10,7 @@ use crate::authorization::Rule;
 use crate::context::RpcId;
 use crate::error::GatewayError;
 use crate::rate_limiting::Limits;
+use crate::resilience;
 use crate::routing::{Allow, Found, RouteTable};
 use crate::transcoding::{Binding, Dialect};
 
@@ -22,6 +23,8 @@ pub(crate) struct Target {
     pub(crate) access: Arc<Rule>,
     /// How often.
     pub(crate) limits: Arc<Limits>,
+    /// How long anyone waits.
+    pub(crate) waits: resilience::Limits,
     /// How its messages are read and rendered.
     pub(crate) binding: Binding,
 }

@@ -2,17 +2,31 @@
 
 use std::time::Duration;
 
+use e2e::bed::{Bed, Setup};
+use e2e::road::{Road, State};
 use e2e::role::Role;
 use e2e::scripted::{Script, Scripted};
 use e2e::wait::eventually;
+use proto::kit::v1::fault_service_client::FaultServiceClient;
+use proto::kit::v1::{AbortRequest, Fault, SetFaultRequest};
 use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tonic::Code;
 
 use crate::books;
 use crate::stand::{Witness as _, before_product, setup, shared};
 
+/// A shop whose gateway waits no longer than that.
+fn impatient(deadline: &str) -> Setup {
+    let written = format!("deadline: {deadline}\n");
+    let setup = setup().config("deadline: 5s\n", &written).config("  try_timeout: 2s\n", "");
+    setup.config("{ try_timeout: 5s }", &format!("{{ try_timeout: {deadline} }}"))
+}
+
 #[tokio::test]
 async fn a_service_that_does_not_answer_is_504_when_the_deadline_has_passed() {
-    let bed = setup().config("deadline: 5s", "deadline: 700ms").start().await;
+    let bed = impatient("700ms").start().await;
     let shop = bed.shop();
     let _ = shop.get("/api/products/p-1").await.expect_status(200);
     bed.part(Role::Product).pause();
@@ -30,7 +44,7 @@ async fn a_service_that_does_not_answer_is_504_when_the_deadline_has_passed() {
 
 #[tokio::test]
 async fn a_client_may_ask_for_a_shorter_deadline_but_not_for_a_longer_one() {
-    let bed = setup().config("deadline: 5s", "deadline: 1500ms").start().await;
+    let bed = impatient("1500ms").start().await;
     let shop = bed.shop();
     let _ = shop.get("/api/products/p-1").await.expect_status(200);
     bed.part(Role::Product).pause();
@@ -144,7 +158,7 @@ async fn the_gateway_may_start_before_everything_else() {
 async fn a_service_that_only_accepts_connections_is_not_waited_for_forever() {
     let hole = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = hole.local_addr().unwrap();
-    let gateway = before_product(setup().config("deadline: 5s", "deadline: 800ms"), address).await;
+    let gateway = before_product(impatient("800ms"), address).await;
     let answer = gateway.shop().get("/api/products/p-1").await;
     assert!(matches!(answer.status, 503 | 504), "{} {}", answer.status, answer.text);
     assert!(answer.elapsed < Duration::from_secs(5), "{:?}", answer.elapsed);
@@ -176,4 +190,261 @@ async fn sigterm_ends_it_in_order_and_lets_no_request_fall() {
     let status = bed.part(Role::Gateway).stop(Duration::from_secs(20)).await;
     assert!(status.is_some_and(|status| status.success()), "{status:?}");
     let _ = slow.await.unwrap().expect_status(200);
+}
+
+/// How a product service is made to fail.
+async fn fault(bed: &Bed, role: Role, fault: Fault) {
+    let mut faults = faults(bed, role).await;
+    let _ = faults.set_fault(SetFaultRequest { fault: Some(fault) }).await.unwrap();
+}
+
+async fn faults(bed: &Bed, role: Role) -> FaultServiceClient<tonic::transport::Channel> {
+    FaultServiceClient::connect(format!("http://{}", bed.ports().address(role))).await.unwrap()
+}
+
+/// A shop whose product services can be made to fail.
+fn faulty() -> Setup {
+    setup().argument(Role::Product, &["--faults"]).argument(Role::Product2, &["--faults"])
+}
+
+const PRODUCTS: [Role; 2] = [Role::Product, Role::Product2];
+
+/// How many calls of an RPC the product services have written down.
+fn calls(bed: &Bed, rpc: &str) -> usize {
+    let of = |role| bed.part(role).log().records().iter().filter(|line| line["rpc"] == rpc).count();
+    PRODUCTS.into_iter().map(of).sum()
+}
+
+#[tokio::test]
+async fn when_everything_fails_the_tries_stay_within_the_budget() {
+    let bed = faulty()
+        .config("  attempts: 3\n", "  attempts: 3\n  breaker: { enabled: false }\n")
+        .start()
+        .await;
+    for role in PRODUCTS {
+        fault(&bed, role, Fault { error_percent: 100, ..Fault::default() }).await;
+    }
+    let (requests, began) = (1_000, Instant::now());
+    let mut asked = JoinSet::new();
+    for _ in 0..8 {
+        let shop = bed.shop();
+        asked.spawn(async move {
+            for _ in 0..requests / 8 {
+                let _ = shop.get("/api/products/p-1").await.expect_problem(503, "UNAVAILABLE");
+            }
+        });
+    }
+    while let Some(done) = asked.join_next().await {
+        done.unwrap();
+    }
+    let periods = usize::try_from(began.elapsed().as_secs() / 10 + 1).unwrap();
+    let rpc = "product.v1.ProductService/GetProduct";
+    let written = async || (calls(&bed, rpc) > requests).then_some(());
+    eventually("some are tried again", Duration::from_secs(5), written).await;
+    // The last lines of the services are written before their answers are read.
+    let tries = calls(&bed, rpc);
+    assert!(tries * 10 <= requests * 12 + periods * 30, "{tries} tries of {requests} requests");
+    assert!(tries * 10 >= requests * 11, "{tries} tries: the budget is there to be used");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_only_fails_is_left_alone_and_found_again_when_it_is_well() {
+    let bed = faulty().start().await;
+    // A budget is a share of the traffic, so there is to be some.
+    for _ in 0..50 {
+        let _ = bed.shop().get("/api/products/p-2").await.expect_status(200);
+    }
+    fault(&bed, Role::Product, Fault { error_percent: 100, ..Fault::default() }).await;
+    for _ in 0..100 {
+        let _ = bed.shop().get("/api/products/p-1").await.expect_status(200);
+    }
+    let rpc = "product.v1.ProductService/GetProduct";
+    let lines = bed.part(Role::Product).log().records();
+    let failed = |line: &&serde_json::Value| line["rpc"] == rpc && line["code"] == "UNAVAILABLE";
+    let failed = lines.iter().filter(failed).count();
+    assert!((5..30).contains(&failed), "{failed} of a hundred asked it");
+    let _ = faults(&bed, Role::Product)
+        .await
+        .clear_faults(proto::kit::v1::ClearFaultsRequest {})
+        .await
+        .unwrap();
+    eventually("it is asked again", Duration::from_secs(10), async || {
+        let answer = bed.shop().get("/api/products/p-1").await.expect_status(200);
+        let lines = bed.service_lines(answer.request_id()).await;
+        lines.iter().any(|(role, _)| *role == Role::Product).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_down_is_503_at_once_and_recovers_without_a_restart() {
+    let bed = setup().start().await;
+    let shop = bed.shop();
+    let _ = shop.get("/api/products/p-1").await.expect_status(200);
+    for role in PRODUCTS {
+        bed.part(role).kill_9();
+    }
+    for _ in 0..30 {
+        let answer = shop.get("/api/products/p-1").await.expect_problem(503, "UNAVAILABLE");
+        assert!(answer.header("retry-after").is_some(), "{}", answer.text);
+        assert!(answer.elapsed < Duration::from_millis(100), "{:?}", answer.elapsed);
+    }
+    bed.start_all(&PRODUCTS).await;
+    eventually("it answers again", Duration::from_secs(10), async || {
+        (shop.get("/api/products/p-1").await.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_killed_replica_costs_no_read() {
+    let bed = setup().start().await;
+    let shop = bed.shop();
+    let mut asked = JoinSet::new();
+    for _ in 0..4 {
+        let shop = shop.clone();
+        asked.spawn(async move {
+            for _ in 0..100 {
+                let _ = shop.get("/api/products/p-1").await.expect_status(200);
+            }
+        });
+    }
+    let rpc = "product.v1.ProductService/GetProduct";
+    let begun = async || (calls(&bed, rpc) > 40).then_some(());
+    eventually("they are asked", Duration::from_secs(10), begun).await;
+    bed.part(Role::Product2).kill_9();
+    while let Some(done) = asked.join_next().await {
+        done.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_crashes_on_request_is_missed_by_nobody_who_reads() {
+    let bed = faulty().start().await;
+    let gone = faults(&bed, Role::Product).await.abort(AbortRequest {}).await;
+    assert!(gone.is_err(), "there is nobody left to answer: {gone:?}");
+    eventually("it has ended", Duration::from_secs(10), async || bed.part(Role::Product).ended())
+        .await;
+    for _ in 0..10 {
+        let _ = bed.shop().get("/api/products/p-1").await.expect_status(200);
+    }
+}
+
+#[tokio::test]
+async fn no_client_can_ask_for_a_fault() {
+    let bed = faulty().start().await;
+    let mut faults = FaultServiceClient::connect(bed.ports().base()).await.unwrap();
+    let fault = Some(Fault { error_percent: 100, ..Fault::default() });
+    let refused = faults.set_fault(SetFaultRequest { fault }).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+    let refused = faults.abort(AbortRequest {}).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+    let _ = bed.shop().get("/api/products/p-1").await.expect_status(200);
+}
+
+#[tokio::test]
+async fn beyond_its_room_a_service_turns_requests_away_at_once() {
+    let room = "  max_requests: 4\n  max_queue: 0\n  attempts: 3\n";
+    let bed = faulty().config("  attempts: 3\n", room).start().await;
+    for role in PRODUCTS {
+        fault(&bed, role, Fault { pause: true, ..Fault::default() }).await;
+    }
+    let shop = bed.shop();
+    // Of five at once one is turned away.
+    let mut asked = JoinSet::new();
+    for _ in 0..5 {
+        asked.spawn({ shop.clone() }.get("/api/products/p-1").into_future());
+    }
+    let shed = asked.join_next().await.unwrap().unwrap();
+    let answer = shed.expect_problem(503, "UNAVAILABLE");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    let mut fastest = Duration::MAX;
+    for _ in 0..20 {
+        let answer = shop.get("/api/products/p-1").await.expect_problem(503, "UNAVAILABLE");
+        fastest = fastest.min(answer.elapsed);
+        let line = bed.access_line(answer.request_id()).await;
+        assert_eq!((&line["tries"], &line["origin"]), (&json!(0), &json!("gateway")), "{line}");
+    }
+    assert!(fastest < Duration::from_millis(10), "{fastest:?}");
+    // Others have a room of their own.
+    let _ = shop.newcomer().await;
+    while let Some(held) = asked.join_next().await {
+        assert_eq!(held.unwrap().status, 504);
+    }
+}
+
+#[tokio::test]
+async fn whatever_happens_to_the_way_is_answered_as_what_it_is() {
+    let service = Scripted::answering(|_, _| Script::ok(Vec::new())).await;
+    let road = Road::to(service.address()).await;
+    let gateway = before_product(impatient("1s"), road.address()).await;
+    let shop = gateway.shop();
+    let _ = shop.get("/api/products/p-1").await.expect_status(200);
+    for (state, status, code) in [
+        (State::Slow(Duration::from_millis(20)), 200, ""),
+        (State::Silent, 504, "DEADLINE_EXCEEDED"),
+        (State::Reset, 503, "UNAVAILABLE"),
+        (State::Refused, 503, "UNAVAILABLE"),
+        (State::HalfOpen, 504, "DEADLINE_EXCEEDED"),
+    ] {
+        road.turn(state);
+        eventually(&format!("{state:?} is {status}"), Duration::from_secs(10), async || {
+            let answer = shop.get("/api/products/p-1").await;
+            assert!(matches!(answer.status, 200 | 503 | 504), "{} {}", answer.status, answer.text);
+            (answer.status == status && (code.is_empty() || answer.json["code"] == code))
+                .then_some(())
+        })
+        .await;
+        road.turn(State::Open);
+        eventually("it is well again", Duration::from_secs(20), async || {
+            (shop.get("/api/products/p-1").await.status == 200).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Ten thousand requests, half of them given up by their clients at some moment of their lives.
+#[tokio::test]
+async fn requests_that_are_given_up_leave_nothing_behind_and_no_answer_goes_astray() {
+    let room = "  max_requests: 64\n  max_queue: 0\n  attempts: 3\n";
+    let bed = faulty().config("  attempts: 3\n", room).start().await;
+    for role in PRODUCTS {
+        let latency = Some(prost_types::Duration { seconds: 0, nanos: 2_000_000 });
+        fault(&bed, role, Fault { latency, ..Fault::default() }).await;
+    }
+    let mut clients = JoinSet::new();
+    for client in 0..20_u64 {
+        let shop = bed.shop();
+        clients.spawn(async move {
+            let mut answered = 0;
+            for round in 0..500_u64 {
+                let id = format!("p-{}", client + 1);
+                let ask = shop.get(&format!("/api/products/{id}")).attempt();
+                let patience = Duration::from_micros(2_500 * ((round * 7 + client) % 20));
+                if let Ok(answer) = tokio::time::timeout(patience, ask).await {
+                    let answer = answer.unwrap().expect_status(200);
+                    assert_eq!(answer.json["id"], id, "an answer of somebody else");
+                    answered += 1;
+                }
+            }
+            answered
+        });
+    }
+    let mut answered = 0;
+    while let Some(done) = clients.join_next().await {
+        answered += done.unwrap();
+    }
+    assert!((100..9_900).contains(&answered), "{answered} of 10000 were answered");
+    // Nothing is in flight: all the room there is can be taken at once.
+    for role in PRODUCTS {
+        fault(&bed, role, Fault { pause: true, ..Fault::default() }).await;
+    }
+    let mut held = JoinSet::new();
+    for _ in 0..64 {
+        let ask = bed.shop().get("/api/products/p-1").header("grpc-timeout", "1S");
+        held.spawn(async move { ask.await.status });
+    }
+    while let Some(status) = held.join_next().await {
+        assert_eq!(status.unwrap(), 504, "a place is still taken by one that was given up");
+    }
 }

@@ -306,7 +306,8 @@ async fn every_grpc_status_has_its_http_status_and_no_inner_word_gets_out() {
             );
         }
     }
-    assert_eq!(service.exchanges().len(), 16, "no call was made twice");
+    // Of all of them only UNAVAILABLE is worth another try.
+    assert_eq!(service.exchanges().len(), 16 + 2, "no other call was made twice");
 }
 
 #[tokio::test]

@@ -179,7 +179,13 @@ impl Compiler<'_> {
             return self.refuse(id, line, "its name is not a path".to_owned());
         };
         let method = Method { path: path_and_query, streams: rpc.server_streaming() };
-        let served = Served { upstream: Arc::clone(upstream), method, rule: Arc::clone(access) };
+        let resilience = &self.config.resilience;
+        let served = Served {
+            upstream: Arc::clone(upstream),
+            method,
+            retries: resilience.retries(id.as_str(), upstream.name(), rpc.idempotency()),
+            rule: Arc::clone(access),
+        };
         self.rpcs.insert(id.clone(), served);
         let options =
             Options::compile(&self.config.transcoding, &rpc, upstream.name(), self.problems);
@@ -236,7 +242,9 @@ impl Compiler<'_> {
 
     fn target(&self, id: &RpcId, access: &Arc<Rule>, binding: Binding) -> Target {
         let limits = self.limits.of(id);
-        Target { rpc: id.clone(), access: Arc::clone(access), limits, binding }
+        let upstream = self.upstreams.of_rpc(id.as_str()).unwrap_or_default();
+        let waits = self.config.resilience.limits(id.as_str(), upstream);
+        Target { rpc: id.clone(), access: Arc::clone(access), limits, waits, binding }
     }
 
     fn list(&mut self, route: String, id: &RpcId, rule: &Rule, note: &str) {

@@ -4,6 +4,7 @@
 //! as long as their own settings stay the same. Otherwise a reload would reconnect everything and forgive everyone.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use uuid::Uuid;
 use crate::authentication::{Algorithm, ClientError, KeySet, TokenCache, TrustedIssuer};
 use crate::context::Allowance;
 use crate::rate_limiting::{self, By, Location, Store};
-use crate::upstream::{InvalidAddress, Peer};
+use crate::resilience::{self, Bulkhead, RetryBudget, Room};
+use crate::setting::Percent;
+use crate::upstream::{Containment, InvalidAddress, Peer};
 
 /// How many verified tokens are remembered.
 const TOKENS: usize = 10_000;
@@ -24,6 +27,8 @@ const TOKENS: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Memory {
     peers: HashMap<(String, String), Weak<Peer>>,
+    bulkheads: HashMap<(String, Room), Weak<Bulkhead>>,
+    budgets: HashMap<(String, Percent), Weak<RetryBudget>>,
     key_sets: HashMap<(String, Algorithm), Weak<KeySet>>,
     tokens: Arc<TokenCache>,
     limits: HashMap<(By, Arc<str>, u32, Duration), Weak<rate_limiting::Memory>>,
@@ -36,6 +41,8 @@ impl Default for Memory {
     fn default() -> Self {
         Self {
             peers: HashMap::new(),
+            bulkheads: HashMap::new(),
+            budgets: HashMap::new(),
             key_sets: HashMap::new(),
             tokens: Arc::new(TokenCache::new(TOKENS)),
             limits: HashMap::new(),
@@ -59,6 +66,19 @@ impl Memory {
         let peer = Arc::new(Peer::new(address)?);
         self.peers.insert(key, Arc::downgrade(&peer));
         Ok(peer)
+    }
+
+    /// What contains the failures of an upstream: its calls in flight, and its retries.
+    pub(super) fn containment(
+        &mut self,
+        upstream: &str,
+        written: &resilience::Config,
+    ) -> Containment {
+        let (room, share) = (written.room(upstream), written.budget(upstream));
+        let name = || upstream.to_owned();
+        let bulkhead = found(&mut self.bulkheads, (name(), room), || Bulkhead::new(room));
+        let budget = found(&mut self.budgets, (name(), share), || RetryBudget::new(share));
+        Containment { trip: written.trip(upstream), bulkhead, budget }
     }
 
     /// The keys of an issuer.
@@ -106,10 +126,26 @@ impl Memory {
     /// Forgets the names of what no pipeline uses any more.
     pub(crate) fn forget_unused(&mut self) {
         self.peers.retain(|_, peer| peer.strong_count() > 0);
+        self.bulkheads.retain(|_, bulkhead| bulkhead.strong_count() > 0);
+        self.budgets.retain(|_, budget| budget.strong_count() > 0);
         self.key_sets.retain(|_, keys| keys.strong_count() > 0);
         self.limits.retain(|_, counted| counted.strong_count() > 0);
         self.stores.retain(|_, store| store.strong_count() > 0);
     }
+}
+
+/// What is in use by that key, or something new.
+fn found<K: Eq + Hash, V>(
+    known: &mut HashMap<K, Weak<V>>,
+    key: K,
+    new: impl FnOnce() -> V,
+) -> Arc<V> {
+    if let Some(used) = known.get(&key).and_then(Weak::upgrade) {
+        return used;
+    }
+    let value = Arc::new(new());
+    known.insert(key, Arc::downgrade(&value));
+    value
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod exposure;
 mod layers;
 mod limits;
 mod memory;
+mod resilience;
 mod slip;
 mod upstreams;
 
@@ -103,6 +104,7 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
     let limits = RateLimiting::compile(config, schema.as_ref(), memory, &mut problems);
     let exposure = exposure::compile(config, schema.as_ref(), &upstreams, &limits, &mut problems);
     layers::check(config, schema.as_ref(), &mut problems);
+    resilience::check(config, schema.as_ref(), &upstreams, &mut problems);
     let transcoding = Settings::compile(&config.transcoding, schema, &mut problems);
 
     let (true, Some(exposure), Some(transcoding)) = (problems.is_empty(), exposure, transcoding)
@@ -115,7 +117,6 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
         targets: exposure.targets,
         authenticator,
         rpcs: exposure.rpcs,
-        limits: config.resilience.limits(),
         transcoding: Arc::new(transcoding),
     };
     let trusted_hops = config.listener.trusted_hops;

@@ -23,6 +23,12 @@ impl Upstreams {
         self.by_service.get(service)
     }
 
+    /// The name of the upstream of an RPC.
+    pub(super) fn of_rpc(&self, rpc: &str) -> Option<&str> {
+        let (service, _) = rpc.split_once('/')?;
+        self.of(service).map(|upstream| upstream.name())
+    }
+
     /// Whether one of them says nothing of what it serves, so that who serves a service is not known.
     pub(super) fn lack_services(&self) -> bool {
         self.lack_services
@@ -70,7 +76,9 @@ pub(super) fn compile(
             problems.push(Problem::nowhere(format!("upstreams.{name}.services"), message));
             upstreams.lack_services = true;
         }
-        let upstream = Arc::new(Upstream::new(name, config.load_balancing.algorithm, peers));
+        let containment = memory.containment(name, &config.resilience);
+        let algorithm = config.load_balancing.algorithm;
+        let upstream = Arc::new(Upstream::new(name, algorithm, peers, containment));
         for service in &written.services {
             let path = format!("upstreams.{name}.services");
             if let Some(known) = known.as_ref().filter(|known| !known.contains(&service.value)) {

@@ -52,6 +52,29 @@ pub(crate) struct Try {
     pub(crate) endpoint: Arc<str>,
     /// How it ended; `None` while it runs, and for ever when the deadline or the client ended it.
     pub(crate) code: Option<Code>,
+    /// What came of its failure, when it was one that another try might mend.
+    pub(crate) then: Option<Then>,
+}
+
+/// Why a call was made again after a try that failed, or why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// It was, after a while.
+    Again,
+    /// It was at once, at another endpoint: this one had got nothing of it.
+    Elsewhere,
+    /// To do it twice is not like doing it once.
+    Unsafe,
+    /// There are no attempts left.
+    Attempts,
+    /// The upstream's retries have used their share of its traffic.
+    Budget,
+    /// The deadline would come first.
+    Deadline,
+    /// No other endpoint can take it.
+    Endpoints,
+    /// The service asked for none.
+    Pushback,
 }
 
 /// What happened to one RPC.

@@ -17,7 +17,7 @@ mod verdict;
 pub(crate) use call::{Call, Messages, Reply, RpcId};
 pub(crate) use deadline::Deadline;
 pub(crate) use failure::{Cut, Failure};
-pub(crate) use journey::{CallRecord, Denial, Journey, Step, Try};
+pub(crate) use journey::{CallRecord, Denial, Journey, Step, Then, Try};
 pub(crate) use principal::{Identity, Principal};
 pub(crate) use request_id::RequestId;
 pub(crate) use standing::{Allowance, Counted, Standing, seconds};

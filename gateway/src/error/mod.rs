@@ -332,7 +332,27 @@ fn late() -> Verdict {
 
 fn upstream(error: &upstream::Error) -> Verdict {
     match error {
-        upstream::Error::DeadlineExceeded(_) => late(),
+        upstream::Error::DeadlineExceeded(_) | upstream::Error::Late { .. } => late(),
+        upstream::Error::Shed { .. } => Verdict {
+            retry_after: Some(Duration::from_secs(1)),
+            ..verdict(
+                Some("overloaded"),
+                StatusCode::SERVICE_UNAVAILABLE,
+                Code::Unavailable,
+                Origin::Gateway,
+                "the service behind this route has as many requests as it can take".to_owned(),
+            )
+        },
+        upstream::Error::Open { wait, .. } => Verdict {
+            retry_after: Some(Duration::from_secs(seconds(*wait).max(1))),
+            ..verdict(
+                Some("upstream-failing"),
+                StatusCode::SERVICE_UNAVAILABLE,
+                Code::Unavailable,
+                Origin::Upstream,
+                "the service behind this route fails, and is given a moment to recover".to_owned(),
+            )
+        },
         upstream::Error::NoEndpoint { .. } | upstream::Error::Unreachable { .. } => Verdict {
             retry_after: Some(Duration::from_secs(1)),
             ..verdict(

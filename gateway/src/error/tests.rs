@@ -4,7 +4,7 @@ use prost::Message as _;
 
 use super::*;
 use crate::context::{Allowance, Standing};
-use crate::resilience::DeadlineExceeded;
+use crate::resilience::{self, DeadlineExceeded};
 use crate::transcoding::{InvalidField, InvalidHeader};
 
 fn line(error: &GatewayError) -> String {
@@ -172,6 +172,14 @@ fn an_upstream_that_can_not_answer_is_never_named_to_the_client() {
             "upstream-unreachable 503 UNAVAILABLE Upstream",
         ),
         (
+            U::Open { upstream: Arc::clone(&upstream), wait: Duration::from_millis(1) },
+            "upstream-failing 503 UNAVAILABLE Upstream",
+        ),
+        (
+            U::Late { upstream: Arc::clone(&upstream), endpoint: Arc::clone(&endpoint) },
+            "- 504 DEADLINE_EXCEEDED Upstream",
+        ),
+        (
             U::Unreachable { upstream, endpoint, source: broken().into() },
             "upstream-unreachable 503 UNAVAILABLE Upstream",
         ),
@@ -182,6 +190,21 @@ fn an_upstream_that_can_not_answer_is_never_named_to_the_client() {
             !format!("{verdict:?}").contains("10.0.0.7") && !verdict.detail.contains("user"),
             "{verdict:?}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_turned_away_is_told_when_to_come_again() {
+    use upstream::Error as U;
+    let name = || Arc::<str>::from("user");
+    let room = resilience::Room { requests: 0, queue: 0, patience: Duration::ZERO };
+    let source = resilience::Bulkhead::new(room).enter().await.unwrap_err();
+    let shed = check(U::Shed { upstream: name(), source }, "overloaded 503 UNAVAILABLE Gateway");
+    assert_eq!(shed.retry_after, Some(Duration::from_secs(1)));
+    for (wait, told) in [(0, 1), (1, 1), (1_001, 2), (4_000, 4)] {
+        let open =
+            GatewayError::from(U::Open { upstream: name(), wait: Duration::from_millis(wait) });
+        assert_eq!(open.verdict().retry_after, Some(Duration::from_secs(told)), "{wait}");
     }
 }
 

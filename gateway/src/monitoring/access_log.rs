@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::context::{Denial, Journey, Origin, Step, code_name};
+use crate::context::{Denial, Journey, Origin, Step, Then, Try, code_name};
 use crate::message::readable;
 
 /// How much of a text that the client chose is told, in bytes: a request has room for sixteen times as much.
@@ -31,6 +31,9 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<&'a str>,
     tries: usize,
+    /// Those that failed in a way that another might mend.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed_tries: Vec<FailedTry<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     code: &'static str,
@@ -56,6 +59,15 @@ struct Line<'a> {
     steps_us: &'a Journey,
 }
 
+#[derive(Serialize)]
+struct FailedTry<'a> {
+    endpoint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    /// Why there was another, or why there was none.
+    then: &'static str,
+}
+
 /// The journey as one JSON object. Strings are escaped, so that nothing a client sends can begin a second line.
 pub(super) fn json(journey: &Journey) -> String {
     let call = journey.calls.first();
@@ -74,6 +86,12 @@ pub(super) fn json(journey: &Journey) -> String {
         rpc: call.map(|call| call.rpc.as_str()),
         endpoint: call.and_then(|call| call.tries.last()).map(|last| &*last.endpoint),
         tries: journey.calls.iter().map(|call| call.tries.len()).sum(),
+        failed_tries: journey
+            .calls
+            .iter()
+            .flat_map(|call| &call.tries)
+            .filter_map(failed)
+            .collect(),
         status: journey.status.map(|status| status.as_u16()),
         code: code_name(code),
         origin: at_fault.map(origin),
@@ -138,6 +156,24 @@ fn name(step: Step) -> &'static str {
     }
 }
 
+fn failed(made: &Try) -> Option<FailedTry<'_>> {
+    let then = then(made.then?);
+    Some(FailedTry { endpoint: &made.endpoint, code: made.code.map(code_name), then })
+}
+
+fn then(then: Then) -> &'static str {
+    match then {
+        Then::Again => "again",
+        Then::Elsewhere => "elsewhere",
+        Then::Unsafe => "unsafe",
+        Then::Attempts => "attempts",
+        Then::Budget => "budget",
+        Then::Deadline => "deadline",
+        Then::Endpoints => "endpoints",
+        Then::Pushback => "pushback",
+    }
+}
+
 fn denial(denial: Denial) -> &'static str {
     match denial {
         Denial::Refused => "refused",
@@ -166,7 +202,7 @@ mod tests {
     use tonic::Code;
 
     use super::*;
-    use crate::context::{Allowance, Identity, Principal, RequestId, RpcId, Standing, Try};
+    use crate::context::{Allowance, Identity, Principal, RequestId, RpcId, Standing};
 
     fn journey(path: &str) -> Journey {
         let trace =
@@ -187,13 +223,18 @@ mod tests {
         journey.principal = Principal::Known(Arc::new(identity));
         tokio::time::advance(std::time::Duration::from_micros(7)).await;
         journey.mark(Step::Route);
-        let tries = vec![Try { endpoint: "http://a:1".into(), code: Some(Code::Ok) }];
+        let failed = Some(Then::Again);
+        let tries = vec![
+            Try { endpoint: "http://b:1".into(), code: Some(Code::Unavailable), then: failed },
+            Try { endpoint: "http://a:1".into(), code: Some(Code::Ok), then: None },
+        ];
         journey.call(RpcId::new("user.v1.UserService", "GetUser")).tries = tries;
         let line: Value = serde_json::from_str(&json(&journey)).unwrap();
         let expected = serde_json::json!({
             "time": line["time"], "request_id": "r-1", "trace_id": "0af7651916cd43dd8448eb211c80319c",
             "client": "127.0.0.1", "principal": "123", "method": "GET", "path": "/api/users/123",
-            "route": "/api/users/{id}", "rpc": "user.v1.UserService/GetUser", "endpoint": "http://a:1", "tries": 1,
+            "route": "/api/users/{id}", "rpc": "user.v1.UserService/GetUser", "endpoint": "http://a:1", "tries": 2,
+            "failed_tries": [{"endpoint": "http://b:1", "code": "UNAVAILABLE", "then": "again"}],
             "status": 200, "code": "OK", "sent": 0, "complete": true, "duration_us": 7, "steps_us": {"route": 7},
         });
         assert_eq!(line, expected);

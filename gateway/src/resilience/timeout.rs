@@ -116,7 +116,7 @@ mod tests {
         let deadline = |value| {
             let mut headers = HeaderMap::new();
             headers.insert("grpc-timeout", HeaderValue::from_static(value));
-            let limits = crate::resilience::Config::default().limits();
+            let limits = crate::resilience::Config::default().limits("", "");
             deadline(limits, &headers).map(Deadline::remaining)
         };
         assert_eq!(deadline("1S"), Ok(Duration::from_secs(1)));

@@ -1,6 +1,8 @@
 //! The values a configuration is made of, and what is said when one of them is wrong.
 
 pub(crate) mod header;
+mod layers;
+mod percent;
 mod rate;
 
 use std::fmt;
@@ -9,6 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 use serde_saphyr::Location;
 
+pub(crate) use layers::layered;
+pub(crate) use percent::Percent;
 pub(crate) use rate::Rate;
 
 /// A value together with the line it stands on.
@@ -108,9 +112,9 @@ impl fmt::Display for Problem {
 pub(crate) struct Period(Duration);
 
 impl Period {
-    /// A period of whole seconds, for defaults.
-    pub(crate) const fn seconds(seconds: u64) -> Self {
-        Self(Duration::from_secs(seconds))
+    /// A period of whole milliseconds, for defaults.
+    pub(crate) const fn millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
     }
 
     /// The period as a duration.

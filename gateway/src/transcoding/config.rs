@@ -2,51 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::rules::WrittenRule;
-use crate::setting::{Period, Spanned};
+use crate::setting::{Period, Spanned, layered};
 
-/// Declares the section: its own keys, and the options, which stand in it as defaults and once more in each of its layers.
-///
-/// Serde's `flatten` would do without a macro, but forgets on which line a value stands.
-macro_rules! section {
-    (
-        own: { $($(#[$own_doc:meta])* $own:ident: $own_type:ty,)* }
-        options: { $($(#[$doc:meta])* $option:ident: $type:ty,)* }
-    ) => {
-        /// How REST becomes gRPC and back.
-        #[derive(Clone, Debug, Default, Deserialize)]
-        #[serde(deny_unknown_fields, default)]
-        pub(crate) struct Config {
-            $($(#[$own_doc])* pub(crate) $own: $own_type,)*
-            $($(#[$doc])* pub(super) $option: Option<$type>,)*
-        }
-
-        /// Options as one layer states them: what it leaves out, a wider one says.
-        #[derive(Clone, Debug, Default, Deserialize)]
-        #[serde(deny_unknown_fields, default)]
-        pub(crate) struct Layer {
-            $($(#[$doc])* pub(super) $option: Option<$type>,)*
-        }
-
-        impl Config {
-            /// The options as they stand in the section itself.
-            fn defaults(&self) -> Layer {
-                Layer { $($option: self.$option.clone(),)* }
-            }
-        }
-
-        impl Layer {
-            /// What this layer says, and a wider one where this says nothing.
-            fn or(self, wider: &Self) -> Self {
-                Self { $($option: self.$option.or_else(|| wider.$option.clone()),)* }
-            }
-        }
-    };
-}
-
-section! {
+layered! {
+    /// How REST becomes gRPC and back.
     own: {
         /// HTTP statuses (400 to 599) by the reason of a `google.rpc.ErrorInfo`; they replace the status of the gRPC code.
         status_by_reason: BTreeMap<String, Spanned<String>>,
@@ -58,10 +18,6 @@ section! {
         problem_base: Option<Spanned<String>>,
         /// Rules of `google.api.http`, in place of those in the descriptors; of several for one RPC the last.
         rules: Vec<Spanned<WrittenRule>>,
-        /// Options for all RPCs of an upstream, by its name.
-        upstreams: BTreeMap<String, Spanned<Layer>>,
-        /// Options for one RPC, by `package.Service/Method`.
-        rpcs: BTreeMap<String, Spanned<Layer>>,
     }
     options: {
         /// Write fields that hold their default.
@@ -95,9 +51,8 @@ impl Config {
         })
     }
 
-    /// The options of an RPC behind an upstream: the nearest layer wins.
+    /// What holds for an RPC behind an upstream, whichever layer says it.
     pub(super) fn layers(&self, rpc: &str, upstream: &str) -> Layer {
-        let nearest = self.rpcs.get(rpc).into_iter().chain(self.upstreams.get(upstream));
-        nearest.fold(Layer::default(), |layer, wider| layer.or(&wider.value)).or(&self.defaults())
+        self.of_rpc(rpc, upstream)
     }
 }

@@ -15,6 +15,7 @@ use super::connections::Connections;
 use super::{Method, answer};
 use crate::context::{Failure, Reply};
 use crate::load_balancing::Endpoint;
+use crate::resilience::CircuitBreaker;
 
 /// The address of an endpoint is not one.
 #[derive(Debug, Error)]
@@ -35,11 +36,17 @@ pub(crate) enum InvalidAddress {
     },
 }
 
+/// There is no place for another stream.
+#[derive(Debug, Error)]
+#[error("it has as many streams as it may have")]
+pub(super) struct Full;
+
 /// One endpoint and the connections to it.
 #[derive(Debug)]
 pub(crate) struct Peer {
     endpoint: Arc<Endpoint>,
     connections: Connections,
+    breaker: Arc<CircuitBreaker>,
     tried: AtomicBool,
 }
 
@@ -66,12 +73,18 @@ impl Peer {
             .http2_max_header_list_size(16 * 1024);
         let endpoint = Arc::new(Endpoint::new(address));
         let connections = Connections::new(transport);
-        Ok(Self { endpoint, connections, tried: AtomicBool::new(false) })
+        let (breaker, tried) = (Arc::default(), AtomicBool::new(false));
+        Ok(Self { endpoint, connections, breaker, tried })
     }
 
     /// The endpoint as the balancer knows it.
     pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
+    }
+
+    /// Whether it is asked at the moment.
+    pub(super) fn breaker(&self) -> &Arc<CircuitBreaker> {
+        &self.breaker
     }
 
     /// Whether [`Self::warm`] has ended once, well or badly.
@@ -98,8 +111,7 @@ impl Peer {
         metadata: HeaderMap,
     ) -> Result<Reply, Failure> {
         let line = if method.streams {
-            let full = || Failure::Broken("it has as many streams as it may have".into());
-            self.connections.for_stream().ok_or_else(full)?
+            self.connections.for_stream().ok_or_else(|| Failure::Broken(Full.into()))?
         } else {
             self.connections.for_call()
         };

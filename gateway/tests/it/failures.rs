@@ -205,13 +205,15 @@ async fn a_connection_that_breaks_within_an_answer_is_the_services_fault() {
         config.upstream("kitchen", "kitchen.v1.Kitchen", &[&kitchen.url(), &other.url()])
     })
     .await;
-    let mut asked = tokio::spawn(gate.get("/v1/dishes/soup").into_future());
+    // Cooking twice is not like cooking once.
+    let cook = || tokio::spawn(gate.post("/v1/dishes/soup:cook", &json!({})).into_future());
+    let mut asked = cook();
     // The first call goes to either of them.
     while kitchen.seen().is_empty() {
         tokio::select! {
             answered = &mut asked => {
                 answered.unwrap().is(200);
-                asked = tokio::spawn(gate.get("/v1/dishes/soup").into_future());
+                asked = cook();
             }
             () = kitchen.called(1) => {}
         }
@@ -223,6 +225,8 @@ async fn a_connection_that_breaks_within_an_answer_is_the_services_fault() {
     let line = gate.line(&reply).await;
     assert_eq!((&line["origin"], &line["tries"]), (&json!("upstream"), &json!(1)), "{line}");
     // It may have been acted on, so nobody else is asked.
+    let tried = json!([{"endpoint": line["endpoint"], "code": "UNAVAILABLE", "then": "unsafe"}]);
+    assert_eq!(line["failed_tries"], tried);
     other.saw_nothing();
 }
 

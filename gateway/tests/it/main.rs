@@ -21,6 +21,7 @@ mod queries;
 mod rate_limiting;
 mod ready;
 mod reload;
+mod resilience;
 mod rules;
 mod schemas;
 mod service_errors;

@@ -272,6 +272,95 @@ async fn issuers() {
 }
 
 #[tokio::test]
+async fn resilience() {
+    let attempts = "write a number from 1, which is one try and no more, to 10";
+    let shared = |key| {
+        format!("all RPCs of an upstream share it: write {key} under resilience.upstreams.<name>")
+    };
+    for (section, complaint) in [
+        ("{ attempts: 0 }", format!("6:25: resilience.attempts: {attempts}")),
+        ("{ attempts: 11 }", format!("6:25: resilience.attempts: {attempts}")),
+        (
+            "{ deadline: 1s, try_timeout: 2s }",
+            "6:42: resilience.try_timeout: no try can last longer than the deadline of its call: write less".to_owned(),
+        ),
+        (
+            "{ upstreams: { cellar: { deadline: 1s, try_timeout: 2s } } }",
+            "6:65: resilience.upstreams.cellar.try_timeout: no try can last longer than the deadline of its call: write less".to_owned(),
+        ),
+        (
+            "{ upstreams: { cellar: { deadline: 1s } }, rpcs: { kitchen.v1.Cellar/GetWine: { try_timeout: 2s } } }",
+            "6:106: resilience.rpcs.kitchen.v1.Cellar/GetWine.try_timeout: no try can last longer than the deadline of its call: write less".to_owned(),
+        ),
+        (
+            "{ backoff: 1s }",
+            "6:24: resilience.backoff: it begins above max_backoff, where it should end: write less, or more there".to_owned(),
+        ),
+        (
+            "{ retry_budget: 20 }",
+            "6:29: resilience: `20` is not a share: write a whole number from 0 to 100 and %, such as 20%".to_owned(),
+        ),
+        (
+            "{ max_requests: 0 }",
+            "6:29: resilience.max_requests: without room for a single request nothing works: write at least 1".to_owned(),
+        ),
+        ("{ breaker: { failures: 0 } }", "6:24: resilience.breaker.failures: write at least 1".to_owned()),
+        (
+            "{ breaker: { rate: 0% } }",
+            "6:24: resilience.breaker.rate: no failure at all is no failure: write at least 1%".to_owned(),
+        ),
+        ("{ breaker: { volume: 0 } }", "6:24: resilience.breaker.volume: write at least 1".to_owned()),
+        (
+            "{ breaker: { open: 9s } }",
+            "6:24: resilience.breaker.open: it opens for longer than max_open: write less".to_owned(),
+        ),
+        (
+            "{ rpcs: { kitchen.v1.Cellar/GetWine: { retry_budget: 5% } } }",
+            format!("6:66: resilience.rpcs.kitchen.v1.Cellar/GetWine.retry_budget: {}", shared("retry_budget")),
+        ),
+        (
+            "{ rpcs: { kitchen.v1.Cellar/GetWine: { max_requests: 5 } } }",
+            format!("6:66: resilience.rpcs.kitchen.v1.Cellar/GetWine.max_requests: {}", shared("max_requests")),
+        ),
+        (
+            "{ rpcs: { kitchen.v1.Cellar/GetWine: { max_queue: 5 } } }",
+            format!("6:63: resilience.rpcs.kitchen.v1.Cellar/GetWine.max_queue: {}", shared("max_queue")),
+        ),
+        (
+            "{ rpcs: { kitchen.v1.Cellar/GetWine: { queue_timeout: 5s } } }",
+            format!("6:67: resilience.rpcs.kitchen.v1.Cellar/GetWine.queue_timeout: {}", shared("queue_timeout")),
+        ),
+        (
+            "{ rpcs: { kitchen.v1.Cellar/GetWine: { breaker: {} } } }",
+            format!("6:61: resilience.rpcs.kitchen.v1.Cellar/GetWine.breaker: {}", shared("breaker")),
+        ),
+        (
+            "{ upstreams: { cella: { attempts: 1 } } }",
+            "6:35: resilience.upstreams.cella: there is no upstream `cella`; did you mean cellar?".to_owned(),
+        ),
+        (
+            "{ rpcs: { kitchen.v1.Kitchen/GetDish: { attempts: 1 } } }",
+            "6:51: resilience.rpcs.kitchen.v1.Kitchen/GetDish: nobody can call `kitchen.v1.Kitchen/GetDish`, so this does nothing: give it an access line, or leave this out".to_owned(),
+        ),
+        (
+            "{ idempotency_key: [kitchen.v1.Cellar/GetWin] }",
+            "6:33: resilience.idempotency_key: the schema has no RPC `kitchen.v1.Cellar/GetWin`; did you mean kitchen.v1.Cellar/GetWine?".to_owned(),
+        ),
+        (
+            "{ idempotency_key: [kitchen.v1.Kitchen/GetDish] }",
+            "6:33: resilience.idempotency_key: `kitchen.v1.Kitchen/GetDish` declares an idempotency_level, so it is safe to repeat without a key: remove it".to_owned(),
+        ),
+        (
+            "{ idempotency_key: [kitchen.v1.Kitchen/CookDish] }",
+            "6:33: resilience.idempotency_key: nobody can call `kitchen.v1.Kitchen/CookDish`, so this does nothing: give it an access line, or leave this out".to_owned(),
+        ),
+    ] {
+        let section = format!("resilience: {section}\nauthorization:");
+        check("authorization:", &section, &[&complaint]).await;
+    }
+}
+
+#[tokio::test]
 async fn rooms() {
     for (section, complaint) in [
         (
@@ -287,8 +376,8 @@ async fn rooms() {
             "6:25: resilience: `0s` is not a period: write a whole number above zero and a unit, such as 250ms, 5s, 15m or 24h",
         ),
         (
-            "resilience: { deadline: 5s, attempts: 3 }",
-            "6:29: resilience: unknown field `attempts`, expected one of deadline, stream_idle, stream_age",
+            "resilience: { deadline: 5s, tries: 3 }",
+            "6:29: resilience: unknown field `tries`, expected one of idempotency_key, deadline, try_timeout, attempts, backoff, max_backoff, stream_idle, stream_age, retry_budget, max_requests, max_queue, queue_timeout, breaker, upstreams, rpcs",
         ),
         (
             "monitoring: { log: xml }",

@@ -140,9 +140,10 @@ async fn a_gateway_without_requests_ends_soon() {
 #[tokio::test]
 async fn a_request_that_does_not_end_is_cut_off_and_has_its_line() {
     let kitchen = Upstream::answering(|_| Answer::never()).await;
-    let mut gate =
-        Gate::start(|config| config.kitchen(&kitchen).section("resilience", "{ deadline: 60s }"))
-            .await;
+    let mut gate = Gate::start(|config| {
+        config.kitchen(&kitchen).section("resilience", "{ deadline: 60s, attempts: 1 }")
+    })
+    .await;
     let mut wire = Wire::open(&gate).await;
     wire.send("GET /v1/dishes/soup HTTP/1.1\r\nHost: a\r\nX-Request-Id: cut-1\r\n\r\n").await;
     kitchen.called(1).await;

@@ -20,6 +20,7 @@
 //! | [`idempotency`] | the same key gives the same answer: [`begin`](idempotency::begin), and [`Claim`](idempotency::Claim) from there |
 //! | [`events`] | the `events` table and the streams that follow it |
 //! | [`errors`] | [`Failure`], what a transaction fails with, and statuses with a reason |
+//! | `faults` | failing on purpose, under `--faults` |
 //! | [`violations`] | field violations, `INVALID_ARGUMENT` |
 //! | [`mask`] | `update_mask` (AIP-134) |
 //! | [`paging`] | `page_size` and `page_token` (AIP-158) |
@@ -33,6 +34,7 @@ pub mod caller;
 pub mod clock;
 pub mod errors;
 pub mod events;
+mod faults;
 pub mod idempotency;
 pub mod ids;
 pub mod mask;

@@ -33,6 +33,7 @@ async fn shop(kitchen: &Upstream) -> Shop {
             .rule("reader", READER)
             .access("GetDish", "reader")
             .section("transcoding", "{ response_headers: [x-cost] }")
+            .section("resilience", "{ attempts: 1 }")
     })
     .await
 }

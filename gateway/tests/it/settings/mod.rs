@@ -2,6 +2,7 @@
 
 mod limits;
 mod place;
+mod resilience;
 mod rooms;
 mod streams;
 mod transcoding;

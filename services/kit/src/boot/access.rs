@@ -18,7 +18,7 @@ use tower_service::Service;
 use tracing::Instrument as _;
 
 use super::message_size::Bounded;
-use crate::{caller, ids};
+use crate::{caller, faults::Faults, ids};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long an RPC may take to its first message when the client didn't say.
@@ -32,7 +32,17 @@ const LONGEST_FIELD: usize = 128;
 
 /// Wraps the routes of a service.
 #[derive(Clone, Debug)]
-pub(super) struct Access(pub(super) Routes);
+pub(super) struct Access {
+    routes: Routes,
+    faults: Option<Faults>,
+}
+
+impl Access {
+    /// Wraps them, with faults in front of them when there may be any.
+    pub(super) fn new(routes: Routes, faults: Option<Faults>) -> Self {
+        Self { routes, faults }
+    }
+}
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
@@ -42,7 +52,7 @@ impl Service<Request<Body>> for Access {
     type Future = Answer;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Service::<Request<Body>>::poll_ready(&mut self.0, cx)
+        Service::<Request<Body>>::poll_ready(&mut self.routes, cx)
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Answer {
@@ -50,7 +60,17 @@ impl Service<Request<Body>> for Access {
         let span = tracing::info_span!("rpc", request_id = line.request_id);
         let limit = time_limit(request.headers());
         let request = if is_grpc(request.headers()) { request.map(Bounded::body) } else { request };
-        let work = AssertUnwindSafe(self.0.call(request)).catch_unwind();
+        let (answer, faults) = (self.routes.call(request), self.faults.clone());
+        let rpc = line.rpc.clone();
+        let work = async move {
+            if let Some(faults) = faults
+                && let Err(fault) = faults.befall(&rpc).await
+            {
+                return Ok(fault.into_http());
+            }
+            answer.await
+        };
+        let work = AssertUnwindSafe(work).catch_unwind();
         Box::pin(
             async move {
                 let response = match tokio::time::timeout(limit, work).await {
@@ -230,7 +250,7 @@ mod tests {
 
     /// A client without a network, and so without a timer of its own.
     fn client() -> StockServiceClient<Access> {
-        StockServiceClient::new(Access(Routes::new(StockServiceServer::new(Slow))))
+        StockServiceClient::new(Access::new(Routes::new(StockServiceServer::new(Slow)), None))
     }
 
     #[tokio::test(start_paused = true)]

@@ -18,6 +18,8 @@ pub struct Options<A> {
     pub database: PathBuf,
     /// Ask the address for its health instead of serving.
     pub probe: bool,
+    /// Serve `kit.v1.FaultService`, by which it can be made to fail.
+    pub faults: bool,
     /// The service's own arguments.
     pub args: A,
 }
@@ -60,6 +62,9 @@ fn read<A: Args>(
         )
         .arg(Arg::new("probe").long("probe").action(ArgAction::SetTrue).help(
             "Ask the service at the address for its health: exit 0 when it serves, 1 otherwise",
+        ))
+        .arg(Arg::new("faults").long("faults").action(ArgAction::SetTrue).help(
+            "Serve kit.v1.FaultService, by which anyone who reaches the port can make it fail",
         ));
     // Last, because the documentation of `A` would be taken for the program's.
     let mut command = A::augment_args(command).about(format!("The shop's {} service", about.name));
@@ -69,6 +74,7 @@ fn read<A: Args>(
         address: *matches.get_one("address").ok_or_else(missing)?,
         database: matches.get_one::<PathBuf>("database").ok_or_else(missing)?.clone(),
         probe: matches.get_flag("probe"),
+        faults: matches.get_flag("faults"),
         args: A::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?,
     })
 }
@@ -101,16 +107,16 @@ mod tests {
         let options: Options<()> = read(&ABOUT, words("user")).unwrap();
         assert_eq!(options.address.to_string(), "127.0.0.1:50051");
         assert_eq!(options.database, PathBuf::from(".shop/user.db"));
-        assert!(!options.probe);
+        assert!(!options.probe && !options.faults);
     }
 
     #[test]
     fn flags_win_and_the_service_has_its_own() {
-        let line = "user --address [::1]:7 --database /tmp/x.db --probe --rotate-key";
+        let line = "user --address [::1]:7 --database /tmp/x.db --probe --faults --rotate-key";
         let options: Options<Own> = read(&ABOUT, words(line)).unwrap();
         assert_eq!(options.address.to_string(), "[::1]:7");
         assert_eq!(options.database, PathBuf::from("/tmp/x.db"));
-        assert!(options.probe && options.args.rotate_key);
+        assert!(options.probe && options.faults && options.args.rotate_key);
     }
 
     #[test]

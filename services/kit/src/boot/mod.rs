@@ -170,6 +170,7 @@ async fn live<A>(
         shutdown: shutdown.clone(),
     };
     let site = start(boot).await?;
+    let site = if options.faults { site.faulty() } else { site };
     tracing::info!(
         service = about.name,
         version = about.version,

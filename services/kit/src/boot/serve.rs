@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, Request, StatusCode};
+use proto::kit::v1::fault_service_server::FaultServiceServer;
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
@@ -26,7 +27,7 @@ use super::{
     access::{Access, is_grpc},
     connection::connections,
 };
-use crate::Shutdown;
+use crate::{Shutdown, faults::Faults};
 
 /// How long calls in flight, and tasks, have to end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -48,6 +49,7 @@ pub struct Site {
     names: Vec<&'static str>,
     http: Option<Router>,
     tasks: Vec<(&'static str, Task)>,
+    faults: Option<Faults>,
 }
 
 impl Site {
@@ -72,6 +74,13 @@ impl Site {
         self.routes = self.routes.add_service(service);
         self.names.push(S::NAME);
         self
+    }
+
+    /// Lets calls fail as `kit.v1.FaultService` is told to, which is served beside the others. For demonstrations and tests.
+    #[must_use]
+    pub fn faulty(self) -> Self {
+        let faults = Faults::default();
+        Self { faults: Some(faults.clone()), ..self.grpc(FaultServiceServer::new(faults)) }
     }
 
     /// Answers plain HTTP requests, of HTTP/1.1 too, on the same port.
@@ -126,7 +135,7 @@ pub async fn serve(listener: TcpListener, site: Site, shutdown: Shutdown) -> Res
 
     let server = limited().accept_http1(with_http);
     let server = server.serve_with_incoming_shutdown(
-        Access(routes.prepare()),
+        Access::new(routes.prepare(), site.faults),
         connections(listener),
         shutdown.cancelled(),
     );

@@ -1,0 +1,182 @@
+//! The tries of one call: an endpoint picked, its breaker asked, one try; and if it failed, perhaps another.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use tokio::time::{self, Instant};
+use tonic::Code;
+
+use super::outcome::Missed;
+use super::{Error, Method, Peer, Upstream};
+use crate::context::{CallRecord, Deadline, Reply, Then, Try};
+use crate::load_balancing::{Pick, Turn};
+use crate::resilience::{self, DeadlineExceeded, Miss, Permit, RetryPolicy, Snapshot};
+
+/// What is tried.
+pub(super) struct Attempts<'a> {
+    pub(super) upstream: &'a Upstream,
+    pub(super) method: &'a Method,
+    pub(super) policy: &'a RetryPolicy,
+    pub(super) message: Bytes,
+    pub(super) metadata: HeaderMap,
+    pub(super) deadline: Deadline,
+}
+
+/// Which endpoints have been tried, by their index.
+#[derive(Debug, Default)]
+struct Tried {
+    /// Others are better.
+    once: HashSet<usize>,
+    /// They can't be reached, so they are no choice at all.
+    unreachable: HashSet<usize>,
+}
+
+impl Attempts<'_> {
+    /// Tries until there is an answer, or a failure that no further try would mend.
+    pub(super) async fn run(self, record: &mut CallRecord) -> Result<Reply, Error> {
+        let Upstream { budget, balancer, .. } = self.upstream;
+        let turn = balancer.turn();
+        let mut tried = Tried::default();
+        let mut last = None;
+        budget.deposit();
+        loop {
+            // Nobody waits for what would be sent now.
+            if self.deadline.remaining().is_zero() {
+                return Err(DeadlineExceeded.into());
+            }
+            let Some((pick, peer, permit)) = self.choose(&turn, &tried) else {
+                note(record, Then::Endpoints);
+                return Err(last.unwrap_or_else(|| self.nobody()));
+            };
+            let missed = match self.attempt(&pick, peer, record).await {
+                Ok(reply) => {
+                    permit.succeeded();
+                    return Ok(reply);
+                }
+                Err(missed) => missed,
+            };
+            missed.tell(permit);
+            tried.add(pick.index(), missed.miss);
+            drop(pick);
+            let Some(miss) = missed.miss else { return Err(missed.error) };
+            match self.next(miss, record.tries.len(), &tried) {
+                Ok(wait) => {
+                    let again = if miss == Miss::Unsent { Then::Elsewhere } else { Then::Again };
+                    note(record, again);
+                    last = Some(missed.error);
+                    time::sleep(wait).await;
+                }
+                Err(reason) => {
+                    note(record, reason);
+                    return Err(missed.error);
+                }
+            }
+        }
+    }
+
+    /// How long to wait before the next try, or why there is none. What it costs of the budget is spent with that.
+    fn next(&self, miss: Miss, tries: usize, tried: &Tried) -> Result<Duration, Then> {
+        let tries = u32::try_from(tries).unwrap_or(u32::MAX);
+        let wait = self.policy.next(miss, tries, self.is_keyed(), self.deadline.remaining())?;
+        if (0..self.upstream.peers.len()).all(|index| tried.unreachable.contains(&index)) {
+            return Err(Then::Endpoints);
+        }
+        // What was not sent was no load for anybody.
+        if miss == Miss::Unsent || self.upstream.budget.withdraw() {
+            Ok(wait)
+        } else {
+            Err(Then::Budget)
+        }
+    }
+
+    fn is_keyed(&self) -> bool {
+        self.metadata.contains_key("idempotency-key")
+    }
+
+    /// An endpoint whose breaker lets the call through: one that was not tried yet, if there is one.
+    fn choose(&self, turn: &Turn, tried: &Tried) -> Option<(Pick, &Arc<Peer>, Permit)> {
+        let Upstream { balancer, peers, trip, .. } = self.upstream;
+        let mut lost = tried.unreachable.clone();
+        loop {
+            let admits = |index: usize| {
+                !lost.contains(&index)
+                    && peers.get(index).is_some_and(|peer| peer.breaker().admits())
+            };
+            let fresh = balancer.pick(turn, |index| !tried.once.contains(&index) && admits(index));
+            let pick = fresh.or_else(|| balancer.pick(turn, admits))?;
+            let peer = peers.get(pick.index())?;
+            if let Some(permit) = peer.breaker().admit(*trip) {
+                return Some((pick, peer, permit));
+            }
+            // Somebody else became its one probe in between.
+            lost.insert(pick.index());
+        }
+    }
+
+    /// Why nobody can be asked.
+    fn nobody(&self) -> Error {
+        let upstream = Arc::clone(&self.upstream.name);
+        let waits = self.upstream.peers.iter().filter_map(|peer| match peer.breaker().snapshot() {
+            Snapshot::Open(left) => Some(left),
+            Snapshot::Probing => Some(Duration::ZERO),
+            Snapshot::Closed | Snapshot::Ready => None,
+        });
+        match waits.min() {
+            Some(wait) => Error::Open { upstream, wait },
+            None => Error::NoEndpoint { upstream },
+        }
+    }
+
+    async fn attempt(
+        &self,
+        pick: &Pick,
+        peer: &Peer,
+        record: &mut CallRecord,
+    ) -> Result<Reply, Missed> {
+        let Self { method, policy, deadline, .. } = self;
+        let (upstream, endpoint) = (&self.upstream.name, pick.endpoint().address());
+        let mut metadata = self.metadata.clone();
+        // Of a stream the deadline covers the first message only; a service would end the whole stream by it.
+        if !method.streams {
+            metadata.insert("grpc-timeout", resilience::timeout_header(*deadline));
+        }
+        if !record.tries.is_empty() {
+            metadata.insert("grpc-previous-rpc-attempts", HeaderValue::from(record.tries.len()));
+        }
+        let this = Try { endpoint: Arc::clone(endpoint), code: None, then: None };
+        let this = record.tries.push_mut(this);
+        let answer = peer.send(method, self.message.clone(), metadata);
+        // Where no other could follow, it is of no use to give this one up.
+        let may_follow = policy.attempts > 1 && policy.is_safe(self.is_keyed());
+        let outcome = if may_follow && policy.try_timeout < deadline.remaining() {
+            time::timeout_at(Instant::now() + policy.try_timeout, answer).await
+        } else {
+            Ok(answer.await)
+        };
+        let outcome = match outcome {
+            Ok(answered) => answered.map_err(|failure| Missed::judge(upstream, endpoint, failure)),
+            Err(_elapsed) => Err(Missed::late(upstream, endpoint)),
+        };
+        this.code = Some(outcome.as_ref().map_or_else(|missed| missed.code, |_| Code::Ok));
+        outcome
+    }
+}
+
+impl Tried {
+    fn add(&mut self, index: usize, miss: Option<Miss>) {
+        self.once.insert(index);
+        if miss == Some(Miss::Unsent) {
+            self.unreachable.insert(index);
+        }
+    }
+}
+
+/// Writes down what came of the last try.
+fn note(record: &mut CallRecord, then: Then) {
+    if let Some(last) = record.tries.last_mut() {
+        last.then = Some(then);
+    }
+}

@@ -1,0 +1,125 @@
+//! How one try ended: what the client would be told, whether another may do better, what it says about the endpoint.
+
+use std::sync::Arc;
+
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::Error;
+use super::peer::Full;
+use crate::context::Failure;
+use crate::resilience::{DeadlineExceeded, Miss, Permit, Pushback};
+
+/// A try that brought no answer.
+#[derive(Debug)]
+pub(super) struct Missed {
+    /// What the client would be told.
+    pub(super) error: Error,
+    /// Its canonical code.
+    pub(super) code: Code,
+    /// How it failed, when another try may do better.
+    pub(super) miss: Option<Miss>,
+    health: Health,
+}
+
+/// What a try says about its endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    /// It answered, whatever it said.
+    Well,
+    /// It did not, or said itself that it can't.
+    Ill,
+    /// Nothing.
+    Unknown,
+}
+
+impl Missed {
+    /// Tells the service's own word from a failure on the way to it, of which the log is to know where it was.
+    pub(super) fn judge(upstream: &Arc<str>, endpoint: &Arc<str>, failure: Failure) -> Self {
+        let code = failure.code();
+        match failure {
+            Failure::Broken(source) if caused_by::<tonic::TimeoutExpired>(&*source) => {
+                // The transport reads `grpc-timeout` too and may notice the deadline a moment before us.
+                let error = Error::DeadlineExceeded(DeadlineExceeded);
+                let code = Code::DeadlineExceeded;
+                Self { error, code, miss: None, health: Health::Unknown }
+            }
+            Failure::Broken(source) => {
+                let (miss, health) = if caused_by::<Full>(&*source) {
+                    (Miss::Unsent, Health::Unknown)
+                } else if caused_by::<tonic::ConnectError>(&*source) {
+                    (Miss::Unsent, Health::Ill)
+                } else if was_refused(&*source) {
+                    (Miss::Refused, Health::Unknown)
+                } else {
+                    (Miss::Lost, Health::Ill)
+                };
+                let (upstream, endpoint) = (Arc::clone(upstream), Arc::clone(endpoint));
+                let error = Error::Unreachable { upstream, endpoint, source };
+                Self { error, code, miss: Some(miss), health }
+            }
+            Failure::Status(status) if code == Code::Unavailable => {
+                let miss = Some(Miss::Unavailable(pushback(&status)));
+                let error = Error::Failure(Failure::Status(status));
+                Self { error, code, miss, health: Health::Ill }
+            }
+            Failure::Malformed(_) => {
+                Self { error: failure.into(), code, miss: None, health: Health::Ill }
+            }
+            _ => Self { error: failure.into(), code, miss: None, health: Health::Well },
+        }
+    }
+
+    /// There was no answer in the time of one try.
+    pub(super) fn late(upstream: &Arc<str>, endpoint: &Arc<str>) -> Self {
+        let (upstream, endpoint) = (Arc::clone(upstream), Arc::clone(endpoint));
+        Self {
+            error: Error::Late { upstream, endpoint },
+            code: Code::DeadlineExceeded,
+            miss: Some(Miss::Late),
+            health: Health::Ill,
+        }
+    }
+
+    /// Tells the breaker.
+    pub(super) fn tell(&self, permit: Permit) {
+        match self.health {
+            Health::Well => permit.succeeded(),
+            Health::Ill => permit.failed(),
+            Health::Unknown => drop(permit),
+        }
+    }
+}
+
+/// When the service wants to be asked again: as gRPC's own libraries say it, or by a `google.rpc.RetryInfo`.
+fn pushback(status: &Status) -> Pushback {
+    let told = status.metadata().get("grpc-retry-pushback-ms");
+    let told = Pushback::read(told.map(MetadataValue::as_encoded_bytes));
+    let info = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    match (told, info) {
+        (Pushback::Unsaid, Some(delay)) => Pushback::After(delay),
+        (told, _) => told,
+    }
+}
+
+/// Whether the endpoint says that it has not looked at the call: it refused the stream, or left before it came to it and
+/// says up to which it has (RFC 9113, sections 6.8 and 8.7).
+fn was_refused(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).filter_map(<dyn std::error::Error>::downcast_ref::<h2::Error>).any(|error| {
+        let reason = error.reason();
+        let left = error.is_go_away() && error.is_remote() && reason == Some(h2::Reason::NO_ERROR);
+        left || reason == Some(h2::Reason::REFUSED_STREAM)
+    })
+}
+
+fn caused_by<E: std::error::Error + 'static>(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(<dyn std::error::Error>::is::<E>)
+}
+
+/// What the transport says, outermost first.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
