@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Memory;
 use crate::config::Config;
+use crate::load_balancing::Member;
 use crate::message::Schema;
 use crate::setting::Problem;
 use crate::upstream::{Peer, Upstream};
@@ -30,7 +31,7 @@ impl Upstreams {
 
     /// All connections.
     pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
-        self.all.iter().flat_map(|upstream| upstream.peers()).cloned().collect()
+        self.all.iter().flat_map(|upstream| upstream.peers()).collect()
     }
 }
 
@@ -70,7 +71,8 @@ pub(super) fn compile(
             problems.push(Problem::nowhere(format!("upstreams.{name}.services"), message));
             upstreams.lack_services = true;
         }
-        let upstream = Arc::new(Upstream::new(name, config.load_balancing.algorithm, peers));
+        let members = peers.into_iter().map(|peer| Member { peer, weight: 1 }).collect();
+        let upstream = Arc::new(Upstream::new(name, &config.load_balancing, members));
         for service in &written.services {
             let path = format!("upstreams.{name}.services");
             if let Some(known) = known.as_ref().filter(|known| !known.contains(&service.value)) {

@@ -1,5 +1,6 @@
 //! The values a configuration is made of, and what is said when one of them is wrong.
 
+mod percent;
 mod rate;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 use serde_saphyr::Location;
 
+pub(crate) use percent::Percent;
 pub(crate) use rate::Rate;
 
 /// A value together with the line it stands on.
@@ -103,7 +105,7 @@ impl fmt::Display for Problem {
 }
 
 /// A length of time, written as a whole number and its unit: `250ms`, `5s`, `15m`, `24h`. Never zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Period(Duration);
 
 impl Period {

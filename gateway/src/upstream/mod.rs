@@ -21,7 +21,7 @@ pub(crate) use config::Config;
 pub(crate) use peer::{InvalidAddress, Peer};
 
 use crate::context::{BoxError, CallRecord, Deadline, Failure, Reply, Try};
-use crate::load_balancing::{Algorithm, Balancer, Pick};
+use crate::load_balancing::{self, Balancer, Member, Outcome, Pick};
 use crate::resilience::{self, DeadlineExceeded};
 
 /// Why an upstream call brought no answer.
@@ -73,15 +73,20 @@ pub(crate) struct Method {
 #[derive(Debug)]
 pub(crate) struct Upstream {
     name: Arc<str>,
-    balancer: Balancer,
-    peers: Vec<Arc<Peer>>,
+    balancer: Balancer<Arc<Peer>>,
 }
 
 impl Upstream {
     /// An upstream over these peers.
-    pub(crate) fn new(name: &str, algorithm: Algorithm, peers: Vec<Arc<Peer>>) -> Self {
-        let endpoints = peers.iter().map(|peer| Arc::clone(peer.endpoint())).collect();
-        Self { name: name.into(), balancer: Balancer::new(algorithm, endpoints), peers }
+    pub(crate) fn new(
+        name: &str,
+        config: &load_balancing::Config,
+        members: Vec<Member<Arc<Peer>>>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            balancer: Balancer::new(config.algorithm, config.ejection, members),
+        }
     }
 
     /// Its name in the configuration.
@@ -90,8 +95,8 @@ impl Upstream {
     }
 
     /// The endpoints with their connections.
-    pub(crate) fn peers(&self) -> &[Arc<Peer>] {
-        &self.peers
+    pub(crate) fn peers(&self) -> Vec<Arc<Peer>> {
+        self.balancer.peers()
     }
 
     /// Calls a method with an encoded message and writes each try into the record.
@@ -104,23 +109,24 @@ impl Upstream {
         record: &mut CallRecord,
     ) -> Result<Reply, Error> {
         let attempts = async {
-            let turn = self.balancer.turn();
             let mut tried = HashSet::new();
             loop {
                 // Nobody waits for what would be sent now.
                 if deadline.remaining().is_zero() {
                     return Err(DeadlineExceeded.into());
                 }
-                let pick = self.balancer.pick(&turn, |index| !tried.contains(&index));
+                let admits = |peer: &Arc<Peer>| !tried.contains(peer.endpoint().address());
+                let pick = self.balancer.pick(admits);
                 let pick =
                     pick.ok_or_else(|| Error::NoEndpoint { upstream: Arc::clone(&self.name) })?;
+                let endpoint = Arc::clone(pick.peer().endpoint().address());
                 match self
-                    .attempt(&pick, method, message.clone(), metadata.clone(), deadline, record)
+                    .attempt(pick, method, message.clone(), metadata.clone(), deadline, record)
                     .await
                 {
                     // A connection that could not be made carried nothing: another endpoint may take the call.
-                    Err(error) if error.is_unsent() && tried.len() + 1 < self.peers.len() => {
-                        tried.insert(pick.index());
+                    Err(error) if error.is_unsent() && tried.len() + 1 < self.balancer.len() => {
+                        tried.insert(endpoint);
                     }
                     outcome => return outcome,
                 }
@@ -131,31 +137,33 @@ impl Upstream {
 
     async fn attempt(
         &self,
-        pick: &Pick,
+        pick: Pick<'_, Arc<Peer>>,
         method: &Method,
         message: Bytes,
         mut metadata: HeaderMap,
         deadline: Deadline,
         record: &mut CallRecord,
     ) -> Result<Reply, Error> {
-        let no_endpoint = || Error::NoEndpoint { upstream: Arc::clone(&self.name) };
-        let peer = self.peers.get(pick.index()).ok_or_else(no_endpoint)?;
-        let endpoint = pick.endpoint().address();
+        let peer = pick.peer();
+        let endpoint = Arc::clone(peer.endpoint().address());
         // Of a stream the deadline covers the first message only; a service would end the whole stream by it.
         if !method.streams {
             metadata.insert("grpc-timeout", resilience::timeout_header(deadline));
         }
-        let this = record.tries.push_mut(Try { endpoint: Arc::clone(endpoint), code: None });
+        let this = record.tries.push_mut(Try { endpoint: Arc::clone(&endpoint), code: None });
         let outcome = peer.send(method, message, metadata).await;
         this.code = Some(outcome.as_ref().map_or_else(Failure::code, |_| Code::Ok));
-        outcome.map_err(|failure| self.judge(endpoint, failure))
+        let said = outcome.as_ref().map_or_else(of_endpoint, |_| Some(Outcome::Answered));
+        if let Some(said) = said {
+            pick.end(said);
+        }
+        outcome.map_err(|failure| self.judge(&endpoint, failure))
     }
 
     /// Tells an answer of the service from a failure on the way to it, of which the log is to know where it was.
     fn judge(&self, endpoint: &Arc<str>, failure: Failure) -> Error {
         let Failure::Broken(source) = failure else { return Error::Failure(failure) };
-        if causes(&*source).any(<dyn std::error::Error>::is::<tonic::TimeoutExpired>) {
-            // The transport reads `grpc-timeout` too and may notice the deadline a moment before us.
+        if is_deadline(&*source) {
             return Error::DeadlineExceeded(DeadlineExceeded);
         }
         Error::Unreachable {
@@ -164,6 +172,29 @@ impl Upstream {
             source,
         }
     }
+}
+
+/// What a failure says about the endpoint: that it is in trouble, that it is well, or nothing.
+fn of_endpoint(failure: &Failure) -> Option<Outcome> {
+    match failure {
+        Failure::Broken(source) if is_deadline(&**source) => None,
+        Failure::Broken(_) | Failure::Malformed(_) => Some(Outcome::Failed),
+        Failure::Status(status) => match status.code() {
+            Code::Unknown | Code::Internal | Code::Unavailable | Code::DataLoss => {
+                Some(Outcome::Failed)
+            }
+            // Whether it was too slow or had too little time, it does not know either.
+            Code::DeadlineExceeded | Code::Cancelled => None,
+            _ => Some(Outcome::Answered),
+        },
+        Failure::TooLarge => Some(Outcome::Answered),
+        Failure::Hidden(_) | Failure::Denied(_) | Failure::Cut(_) => None,
+    }
+}
+
+/// Whether the transport, which reads `grpc-timeout` too, noticed the deadline a moment before us.
+fn is_deadline(source: &(dyn std::error::Error + 'static)) -> bool {
+    causes(source).any(<dyn std::error::Error>::is::<tonic::TimeoutExpired>)
 }
 
 /// What the transport says, outermost first.

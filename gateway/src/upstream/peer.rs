@@ -35,6 +35,12 @@ pub(crate) enum InvalidAddress {
     },
 }
 
+impl AsRef<Endpoint> for Arc<Peer> {
+    fn as_ref(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}
+
 /// One endpoint and the connections to it.
 #[derive(Debug)]
 pub(crate) struct Peer {
