@@ -29,7 +29,7 @@ use crate::pipeline::Pipeline;
 use crate::rate_limiting::{Snapshot, Store};
 use crate::setting::Problem;
 use crate::transcoding::Settings;
-use crate::upstream::Peer;
+use crate::upstream::Upstream;
 
 /// The largest schema that is read, in bytes.
 const SCHEMA: u64 = 64 * 1024 * 1024;
@@ -47,10 +47,10 @@ pub(crate) struct Compiled {
     pub(crate) trusted_hops: u8,
 }
 
-/// What has a first time: connections and keys.
+/// What has a first time: names, connections and keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Warmth {
-    peers: Vec<Arc<Peer>>,
+    upstreams: Vec<Arc<Upstream>>,
     /// By issuer.
     key_sets: Vec<(String, Arc<KeySet>)>,
     store: Option<Arc<Store>>,
@@ -73,9 +73,8 @@ impl Warmth {
                 }
             });
         }
-        for peer in self.peers.iter().filter(|peer| !peer.tried()) {
-            let peer = Arc::clone(peer);
-            tokio::spawn(async move { peer.warm().await });
+        for upstream in &self.upstreams {
+            upstream.start();
         }
         if let Some(store) = &self.store
             && store.warm()
@@ -86,7 +85,7 @@ impl Warmth {
 
     /// Whether everything was tried once, well or badly.
     pub(crate) fn tried(&self) -> bool {
-        self.peers.iter().all(|peer| peer.tried())
+        self.upstreams.iter().all(|upstream| upstream.tried())
             && self.key_sets.iter().all(|(_, keys)| keys.tried())
             && self.store.as_ref().is_none_or(|store| store.tried())
     }
@@ -110,7 +109,7 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
         problems.sort_by_key(Problem::place);
         return Err(problems);
     };
-    let warmth = Warmth { peers: upstreams.peers(), key_sets, store: limits.store() };
+    let warmth = Warmth { upstreams: upstreams.all().to_vec(), key_sets, store: limits.store() };
     let pipeline = Pipeline {
         targets: exposure.targets,
         authenticator,

@@ -1,14 +1,13 @@
 //! Compiles the section `upstreams`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Memory;
 use crate::config::Config;
-use crate::load_balancing::Member;
 use crate::message::Schema;
 use crate::setting::Problem;
-use crate::upstream::{Peer, Upstream};
+use crate::upstream::{Place, Settings, Source, Upstream};
 
 /// The upstreams, and which of them serves which service.
 #[derive(Debug, Default)]
@@ -29,9 +28,9 @@ impl Upstreams {
         self.lack_services
     }
 
-    /// All connections.
-    pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
-        self.all.iter().flat_map(|upstream| upstream.peers()).collect()
+    /// All of them.
+    pub(super) fn all(&self) -> &[Arc<Upstream>] {
+        &self.all
     }
 }
 
@@ -43,22 +42,22 @@ pub(super) fn compile(
     problems: &mut Vec<Problem>,
 ) -> Upstreams {
     let known = schema.map(Schema::services);
+    let settings = Settings::of(&config.load_balancing);
     let mut upstreams = Upstreams::default();
     for (name, written) in &config.upstreams {
-        let mut peers = Vec::new();
+        let mut sources: Vec<(Arc<Source>, u32)> = Vec::new();
+        let mut seen = HashSet::new();
         for endpoint in &written.endpoints {
             let path = format!("upstreams.{name}.endpoints");
-            if peers.iter().any(|peer: &Arc<Peer>| **peer.endpoint().address() == *endpoint.value) {
-                problems.push(Problem::at(
-                    endpoint,
-                    path,
-                    format!("`{}` is there twice", endpoint.value),
-                ));
-                continue;
-            }
-            match memory.peer(name, &endpoint.value) {
-                Ok(peer) => peers.push(peer),
-                Err(error) => problems.push(Problem::at(endpoint, path, error.to_string())),
+            let Place { address, weight } = &endpoint.value;
+            let source = if seen.insert(address) {
+                memory.source(name, address, &settings).map_err(|error| error.to_string())
+            } else {
+                Err(format!("`{address}` is there twice"))
+            };
+            match source {
+                Ok(source) => sources.push((source, *weight)),
+                Err(message) => problems.push(Problem::at(endpoint, path, message)),
             }
         }
         if written.endpoints.is_empty() {
@@ -71,8 +70,7 @@ pub(super) fn compile(
             problems.push(Problem::nowhere(format!("upstreams.{name}.services"), message));
             upstreams.lack_services = true;
         }
-        let members = peers.into_iter().map(|peer| Member { peer, weight: 1 }).collect();
-        let upstream = Arc::new(Upstream::new(name, &config.load_balancing, members));
+        let upstream = Arc::new(Upstream::new(name, &config.load_balancing, sources));
         for service in &written.services {
             let path = format!("upstreams.{name}.services");
             if let Some(known) = known.as_ref().filter(|known| !known.contains(&service.value)) {

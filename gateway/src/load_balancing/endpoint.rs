@@ -1,5 +1,6 @@
 //! One address, with what the balancer remembers about it.
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -52,6 +53,19 @@ pub(crate) enum Standing {
     Ejected(Reason),
     /// It says that it is not well, or says nothing.
     Down,
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::In => "it is chosen",
+            Self::Returning(_) => "it has just come back",
+            Self::Ejected(Reason::Failures) => "it failed too many times in a row",
+            Self::Ejected(Reason::ErrorRate) => "too many of its calls failed",
+            Self::Ejected(Reason::Slowness) => "it is much slower than the others",
+            Self::Down => "it says that it does not serve, or does not answer",
+        })
+    }
 }
 
 impl Endpoint {

@@ -126,11 +126,6 @@ impl<P: AsRef<Endpoint> + Clone> Balancer<P> {
         self.set.load().members.len()
     }
 
-    /// What stands behind the endpoints.
-    pub(crate) fn peers(&self) -> Vec<P> {
-        self.set.load().members.iter().map(|member| member.peer.clone()).collect()
-    }
-
     /// How the endpoints are doing.
     pub(crate) fn snapshot(&self) -> Vec<Snapshot> {
         let now = Instant::now();

@@ -3,10 +3,15 @@
 //! It introduces `load_balancing` and `resilience` to each other, which do not know one another, and it is the
 //! only place that holds connections to services. It never reads a message and never decides who may call.
 
+mod address;
 mod answer;
 mod config;
 mod connections;
 mod peer;
+mod probe;
+mod resolver;
+mod source;
+mod watch;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,11 +22,14 @@ use http::uri::PathAndQuery;
 use thiserror::Error;
 use tonic::Code;
 
-pub(crate) use config::Config;
-pub(crate) use peer::{InvalidAddress, Peer};
+pub(crate) use address::Address;
+pub(crate) use config::{Config, Place};
+use peer::Peer;
+pub(crate) use source::{Settings, Source};
+use watch::Tasks;
 
 use crate::context::{BoxError, CallRecord, Deadline, Failure, Reply, Try};
-use crate::load_balancing::{self, Balancer, Member, Outcome, Pick};
+use crate::load_balancing::{self, Balancer, Outcome, Pick};
 use crate::resilience::{self, DeadlineExceeded};
 
 /// Why an upstream call brought no answer.
@@ -73,30 +81,26 @@ pub(crate) struct Method {
 #[derive(Debug)]
 pub(crate) struct Upstream {
     name: Arc<str>,
+    /// Where its endpoints come from, each with its weight.
+    sources: Vec<(Arc<Source>, u32)>,
     balancer: Balancer<Arc<Peer>>,
+    tasks: Tasks,
 }
 
 impl Upstream {
-    /// An upstream over these peers.
+    /// An upstream over the endpoints of these sources.
     pub(crate) fn new(
         name: &str,
         config: &load_balancing::Config,
-        members: Vec<Member<Arc<Peer>>>,
+        sources: Vec<(Arc<Source>, u32)>,
     ) -> Self {
-        Self {
-            name: name.into(),
-            balancer: Balancer::new(config.algorithm, config.ejection, members),
-        }
+        let balancer = Balancer::new(config.algorithm, config.ejection, watch::members(&sources));
+        Self { name: name.into(), sources, balancer, tasks: Tasks::default() }
     }
 
     /// Its name in the configuration.
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// The endpoints with their connections.
-    pub(crate) fn peers(&self) -> Vec<Arc<Peer>> {
-        self.balancer.peers()
     }
 
     /// Calls a method with an encoded message and writes each try into the record.
@@ -155,6 +159,9 @@ impl Upstream {
         this.code = Some(outcome.as_ref().map_or_else(Failure::code, |_| Code::Ok));
         let said = outcome.as_ref().map_or_else(of_endpoint, |_| Some(Outcome::Answered));
         if let Some(said) = said {
+            if matches!(outcome, Err(Failure::Broken(_))) {
+                peer.doubt();
+            }
             pick.end(said);
         }
         outcome.map_err(|failure| self.judge(&endpoint, failure))

@@ -1,7 +1,7 @@
 use super::*;
 
 fn ask(balancer: &Peers, endpoint: usize, answer: Answer) {
-    balancer.peers()[endpoint].checked(answer);
+    endpoint_of(balancer, endpoint).checked(answer);
 }
 
 #[tokio::test(start_paused = true)]
@@ -30,7 +30,7 @@ async fn one_lost_answer_is_not_enough_to_be_down() {
 #[tokio::test(start_paused = true)]
 async fn who_knows_no_such_question_is_asked_again_only_when_it_does_badly() {
     let balancer = balancer(Algorithm::RoundRobin, &[1, 1]);
-    let endpoint = Arc::clone(&balancer.peers()[0]);
+    let endpoint = endpoint_of(&balancer, 0);
     assert!(endpoint.wants_check());
     endpoint.checked(Answer::Unimplemented);
     assert!(!endpoint.wants_check());

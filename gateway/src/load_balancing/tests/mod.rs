@@ -46,3 +46,7 @@ async fn call(balancer: &Peers, endpoint: usize, took: Duration, outcome: Outcom
 fn standing(balancer: &Peers, endpoint: usize) -> Standing {
     balancer.snapshot()[endpoint].standing
 }
+
+fn endpoint_of(balancer: &Peers, endpoint: usize) -> Arc<Endpoint> {
+    Arc::clone(&balancer.set.load().members[endpoint].peer)
+}
