@@ -14,6 +14,7 @@ use tonic::Code;
 use crate::authorization::{AnswerRule, Denied, Permit, Rule};
 use crate::context::{Call, CallRecord, Failure, Messages, Principal, Reply, RpcId};
 use crate::error::GatewayError;
+use crate::load_balancing::Split;
 use crate::upstream::{self, Method, Upstream};
 
 /// Every RPC that can be called.
@@ -25,7 +26,7 @@ pub(crate) struct Rpcs {
 /// Where an RPC is served, and who may call it.
 #[derive(Debug)]
 pub(crate) struct Served {
-    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) upstreams: Split<Arc<Upstream>>,
     pub(crate) method: Method,
     pub(crate) rule: Arc<Rule>,
 }
@@ -45,11 +46,11 @@ impl Rpcs {
     ) -> Result<Reply, GatewayError> {
         let Call { rpc, message, principal, deadline, mut metadata } = call;
         let served = self.targets.get(&rpc).ok_or(GatewayError::Unserved(rpc))?;
-        let Served { upstream, method, rule } = served;
+        let Served { upstreams, method, rule } = served;
         let rest = rule.allow(admitted, &principal, &message);
         let rest = rest.map_err(|denied| noted(denied, record))?;
         introduce(&principal, &mut metadata).map_err(GatewayError::Unspeakable)?;
-        let reply = upstream.call(method, message, metadata, deadline, record).await;
+        let reply = upstreams.next().call(method, message, metadata, deadline, record).await;
         let Some(rest) = rest else { return Ok(reply?) };
         let judged = judge(reply.map_err(concealed)?, rest);
         judged.map_err(|denied| noted(denied, record).into())

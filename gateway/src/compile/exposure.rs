@@ -8,11 +8,13 @@ use http::uri::PathAndQuery;
 use super::exposed::Exposed;
 use super::limits::RateLimiting;
 use super::slip;
+use super::split::Splits;
 use super::upstreams::Upstreams;
 use crate::authorization::{Access, Line, Rule};
 use crate::call::{Rpcs, Served};
 use crate::config::Config;
 use crate::context::RpcId;
+use crate::load_balancing::Split;
 use crate::message::{RpcType, Schema};
 use crate::routing::{InvalidKind, MethodPattern, Route, RouteTable, Template, Variable};
 use crate::setting::{Place, Problem, Spanned};
@@ -32,6 +34,7 @@ pub(super) fn compile(
     config: &Config,
     schema: Option<&Arc<Schema>>,
     upstreams: &Upstreams,
+    splits: Splits,
     limits: &RateLimiting,
     problems: &mut Vec<Problem>,
 ) -> Option<Exposure> {
@@ -46,6 +49,7 @@ pub(super) fn compile(
         nobody: !config.authentication.knows_anybody() && !config.unread("authentication"),
         upstreams_unread: config.unread("upstreams"),
         upstreams,
+        splits,
         limits,
         problems,
         routes: Vec::new(),
@@ -120,6 +124,7 @@ struct Compiler<'a> {
     nobody: bool,
     upstreams_unread: bool,
     upstreams: &'a Upstreams,
+    splits: Splits,
     limits: &'a RateLimiting,
     problems: &'a mut Vec<Problem>,
     rules: &'a Rules,
@@ -179,7 +184,9 @@ impl Compiler<'_> {
             return self.refuse(id, line, "its name is not a path".to_owned());
         };
         let method = Method { path: path_and_query, streams: rpc.server_streaming() };
-        let served = Served { upstream: Arc::clone(upstream), method, rule: Arc::clone(access) };
+        let parts = self.splits.remove(id.as_str()).unwrap_or_default();
+        let upstreams = Split::new(Arc::clone(upstream), parts);
+        let served = Served { upstreams, method, rule: Arc::clone(access) };
         self.rpcs.insert(id.clone(), served);
         let options =
             Options::compile(&self.config.transcoding, &rpc, upstream.name(), self.problems);

@@ -10,6 +10,7 @@ mod layers;
 mod limits;
 mod memory;
 mod slip;
+mod split;
 mod upstreams;
 
 use std::error::Error;
@@ -100,7 +101,9 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
     let upstreams = upstreams::compile(config, schema.as_deref(), memory, &mut problems);
     let (authenticator, key_sets) = credentials::compile(config, memory, &mut problems);
     let limits = RateLimiting::compile(config, schema.as_ref(), memory, &mut problems);
-    let exposure = exposure::compile(config, schema.as_ref(), &upstreams, &limits, &mut problems);
+    let splits = split::compile(config, schema.as_ref(), &upstreams, &mut problems);
+    let exposure =
+        exposure::compile(config, schema.as_ref(), &upstreams, splits, &limits, &mut problems);
     layers::check(config, schema.as_ref(), &mut problems);
     let transcoding = Settings::compile(&config.transcoding, schema, &mut problems);
 

@@ -23,6 +23,11 @@ impl Upstreams {
         self.by_service.get(service)
     }
 
+    /// The upstream of that name.
+    pub(super) fn named(&self, name: &str) -> Option<&Arc<Upstream>> {
+        self.all.iter().find(|upstream| upstream.name() == name)
+    }
+
     /// Whether one of them says nothing of what it serves, so that who serves a service is not known.
     pub(super) fn lack_services(&self) -> bool {
         self.lack_services
@@ -65,8 +70,8 @@ pub(super) fn compile(
                 "there is no endpoint: write at least one, such as http://127.0.0.1:50051";
             problems.push(Problem::nowhere(format!("upstreams.{name}.endpoints"), message));
         }
-        if written.services.is_empty() {
-            let message = "there is no service: write at least one, as package.Service";
+        if written.services.is_empty() && !takes_a_part(config, name) {
+            let message = "there is no service: write at least one, as package.Service, or give it a part of an RPC in load_balancing.split";
             problems.push(Problem::nowhere(format!("upstreams.{name}.services"), message));
             upstreams.lack_services = true;
         }
@@ -93,4 +98,10 @@ pub(super) fn compile(
         upstreams.all.push(upstream);
     }
     upstreams
+}
+
+/// Whether an upstream gets calls of a service that another one serves.
+fn takes_a_part(config: &Config, name: &str) -> bool {
+    let splits = &config.load_balancing.split;
+    config.unread("load_balancing") || splits.values().any(|parts| parts.value.contains_key(name))
 }

@@ -8,30 +8,27 @@ use super::smooth::Smooth;
 /// Where the calls of an RPC go.
 #[derive(Debug)]
 pub(crate) struct Split<U> {
+    home: U,
     parts: Vec<(U, u32)>,
     turns: Smooth,
 }
 
 impl<U> Split<U> {
-    /// Everything to one.
-    pub(crate) fn whole(upstream: U) -> Self {
-        Self::between(vec![(upstream, 1)])
-    }
-
-    /// To each its part.
-    pub(crate) fn between(parts: Vec<(U, u32)>) -> Self {
+    /// To each its part; to the home everything when there are no parts.
+    pub(crate) fn new(home: U, parts: Vec<(U, u32)>) -> Self {
         let turns = Smooth::new(parts.len());
-        Self { parts, turns }
+        Self { home, parts, turns }
     }
 
-    /// Who takes the next call; none when there is nobody.
-    pub(crate) fn next(&self) -> Option<&U> {
-        if let [(only, _)] = &self.parts[..] {
-            return Some(only);
+    /// Who takes the next call.
+    pub(crate) fn next(&self) -> &U {
+        if self.parts.is_empty() {
+            return &self.home;
         }
         let weights = self.parts.iter().map(|(_, weight)| *weight).enumerate();
-        let turn = self.turns.turn(weights.filter(|(_, weight)| *weight > 0))?;
-        self.parts.get(turn).map(|(upstream, _)| upstream)
+        let turn = self.turns.turn(weights.filter(|(_, weight)| *weight > 0));
+        let part = turn.and_then(|turn| self.parts.get(turn));
+        part.map_or(&self.home, |(upstream, _)| upstream)
     }
 }
 
@@ -41,12 +38,13 @@ mod tests {
 
     #[test]
     fn of_any_hundred_calls_each_gets_its_part() {
-        let split = Split::between(vec![("old", 95), ("new", 5), ("off", 0)]);
-        let calls: Vec<&str> = (0..300).map(|_| *split.next().unwrap()).collect();
+        let split = Split::new("home", vec![("old", 95), ("new", 5), ("off", 0)]);
+        let calls: Vec<&str> = (0..300).map(|_| *split.next()).collect();
         for hundred in calls.windows(100) {
             assert_eq!(hundred.iter().filter(|upstream| **upstream == "new").count(), 5);
         }
         assert!(!calls.contains(&"off"));
-        assert_eq!(Split::whole("one").next(), Some(&"one"));
+        assert!(!calls.contains(&"home"));
+        assert_eq!(Split::new("home", Vec::new()).next(), &"home");
     }
 }

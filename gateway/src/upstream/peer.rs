@@ -56,7 +56,7 @@ impl Peer {
         }
         Ok(Self {
             endpoint: Endpoint::new(&address),
-            connections: Connections::new(transport),
+            connections: Connections::new(&transport),
             watched: AtomicBool::new(false),
             tried: AtomicBool::new(false),
             trouble: Arc::default(),
