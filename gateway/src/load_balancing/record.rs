@@ -7,13 +7,13 @@ use tokio::time::Instant;
 use super::config::Ejection;
 
 /// The parts of a window. The oldest is forgotten as a whole.
-const PARTS: u64 = 5;
+const PARTS: usize = 5;
 
 /// What is counted of one part of the window.
 #[derive(Clone, Copy, Debug, Default)]
 struct Part {
     /// Which part it is, counted from the first answer.
-    number: u64,
+    number: u128,
     answers: u32,
     failures: u32,
     took: Duration,
@@ -23,7 +23,7 @@ struct Part {
 #[derive(Debug, Default)]
 pub(super) struct Record {
     row: u32,
-    parts: [Part; PARTS as usize],
+    parts: [Part; PARTS],
     began: Option<Instant>,
 }
 
@@ -72,15 +72,14 @@ impl Record {
 
     /// The part of the window that is now. Forgets those that are no longer in the window.
     fn part(&mut self, limits: &Ejection, now: Instant) -> &mut Part {
-        let length = limits.window.duration().as_nanos().div_ceil(PARTS.into());
+        let parts = PARTS as u128;
+        let length = limits.window.duration().as_nanos().div_ceil(parts);
         let began = *self.began.get_or_insert(now);
-        let passed = now.saturating_duration_since(began).as_nanos();
-        let number = u64::try_from(passed / length).unwrap_or(u64::MAX);
-        for part in self.parts.iter_mut().filter(|part| part.number.saturating_add(PARTS) <= number)
-        {
+        let number = now.saturating_duration_since(began).as_nanos() / length;
+        for part in self.parts.iter_mut().filter(|part| part.number + parts <= number) {
             *part = Part::default();
         }
-        let part = &mut self.parts[usize::try_from(number % PARTS).unwrap_or_default()];
+        let part = &mut self.parts[usize::try_from(number % parts).unwrap_or_default()];
         part.number = number;
         part
     }

@@ -1,7 +1,7 @@
 //! One entry of the section `upstreams`.
 
-use serde::de::{self, Deserializer};
 use serde::Deserialize;
+use serde::de::{self, Deserializer};
 
 use crate::setting::Spanned;
 

@@ -72,8 +72,7 @@ struct Pool {
 impl Pool {
     fn new(endpoint: &Endpoint, (one, all): (u32, u32), most: usize) -> Self {
         let endpoint = endpoint.clone();
-        let endpoint =
-            endpoint.initial_stream_window_size(one).initial_connection_window_size(all);
+        let endpoint = endpoint.initial_stream_window_size(one).initial_connection_window_size(all);
         let first = endpoint.connect_lazy();
         let open = Mutex::new(vec![(first.clone(), Arc::new(Semaphore::new(PLACES)))]);
         Self { endpoint, most, first, open }

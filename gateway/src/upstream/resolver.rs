@@ -4,13 +4,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig,
 };
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
@@ -86,7 +87,7 @@ async fn host(
 ) -> Result<Resolved, NetError> {
     let found = resolver.lookup_ip(name).await?;
     let endpoints = found.iter().map(|ip| (SocketAddr::new(ip, port), weight)).collect();
-    Ok(Resolved { endpoints, ttl: left(found.valid_until()) })
+    Ok(Resolved { endpoints, ttl: ttl(found.as_lookup()) })
 }
 
 /// The servers of the lowest priority number (RFC 2782). A weight of zero is the smallest there is.
@@ -98,7 +99,7 @@ async fn service(resolver: &TokioResolver, name: &str) -> Result<Resolved, BoxEr
     });
     let servers: Vec<_> = servers.collect();
     let first = servers.iter().map(|server| server.priority).min();
-    let mut all = Resolved { endpoints: Vec::new(), ttl: left(found.valid_until()) };
+    let mut all = Resolved { endpoints: Vec::new(), ttl: ttl(&found) };
     for server in servers.into_iter().filter(|server| Some(server.priority) == first) {
         let target = server.target.to_utf8();
         match host(resolver, &target, server.port, u32::from(server.weight).max(1)).await {
@@ -114,6 +115,8 @@ async fn service(resolver: &TokioResolver, name: &str) -> Result<Resolved, BoxEr
     Ok(all)
 }
 
-fn left(until: Instant) -> Duration {
-    until.saturating_duration_since(Instant::now())
+/// How long all records of an answer hold.
+fn ttl(found: &Lookup) -> Duration {
+    let shortest = found.answers().iter().map(|record| record.ttl).min();
+    Duration::from_secs(shortest.unwrap_or_default().into())
 }

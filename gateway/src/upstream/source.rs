@@ -130,7 +130,9 @@ impl Source {
             };
             let mut sets = [&*found, &members].map(|set| set.iter().map(key).collect::<Vec<_>>());
             // Name services like to shuffle.
-            sets.iter_mut().for_each(|set| set.sort_unstable());
+            for set in &mut sets {
+                set.sort_unstable();
+            }
             let [before, after] = sets;
             let other = before != after;
             if other {
@@ -157,7 +159,11 @@ async fn follow(source: Weak<Source>) {
         let Some(this) = source.upgrade() else { return };
         let answer = (this.resolve)(this.address.clone()).await;
         let answer = answer.and_then(|Resolved { endpoints, ttl }| {
-            if endpoints.is_empty() { Err("the answer is empty".into()) } else { Ok((endpoints, ttl)) }
+            if endpoints.is_empty() {
+                Err("the answer is empty".into())
+            } else {
+                Ok((endpoints, ttl))
+            }
         });
         let address = &this.address;
         let pause = match answer {
@@ -187,6 +193,7 @@ async fn follow(source: Weak<Source>) {
         let trouble = Arc::clone(&this.trouble);
         drop(this);
         time::sleep(PAUSE).await;
-        let _at_once_or_in_time = time::timeout(pause.saturating_sub(PAUSE), trouble.notified()).await;
+        let _at_once_or_in_time =
+            time::timeout(pause.saturating_sub(PAUSE), trouble.notified()).await;
     }
 }

@@ -141,7 +141,7 @@ async fn upstreams() {
         ),
         (
             r#"{ address: "http://127.0.0.1:1", wait: 2 }"#,
-            "5:88: upstreams: unknown field `wait`, expected one of address, weight",
+            "5:89: upstreams: unknown field `wait`, expected one of address, weight",
         ),
         (
             r#"{ address: "tcp://127.0.0.1:1", weight: 2 }"#,

@@ -1,6 +1,7 @@
 mod algorithms;
 mod ejection;
 mod health;
+mod keys;
 mod model;
 mod set;
 mod traffic;

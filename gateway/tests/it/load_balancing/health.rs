@@ -49,7 +49,8 @@ async fn who_says_that_it_is_not_well_gets_no_calls_until_it_is() {
             !sick.seen().is_empty()
         })
         .await;
-        let line = |text: &str| gate.errors.lines().iter().filter(|line| line.contains(text)).count();
+        let line =
+            |text: &str| gate.errors.lines().iter().filter(|line| line.contains(text)).count();
         until("both are told", async || {
             line("an endpoint is left out") == 1 && line("an endpoint is back") == 1
         })

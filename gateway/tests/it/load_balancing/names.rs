@@ -13,7 +13,8 @@ async fn two() -> (Upstream, Upstream, String) {
     loop {
         let first = Upstream::content().await;
         let port = first.url().rsplit(':').next().unwrap().to_owned();
-        if let Ok(second) = Upstream::try_at(&format!("{SECOND}:{port}"), |_| Answer::wire(b"")).await
+        if let Ok(second) =
+            Upstream::try_at(&format!("{SECOND}:{port}"), |_| Answer::wire(b"")).await
         {
             return (first, second, port);
         }
@@ -78,9 +79,7 @@ async fn a_name_service_that_is_gone_or_says_nobody_takes_nobody_away() {
         .await;
     }
     names.be(Mood::Answering);
-    let told = |text: &str| {
-        gate.errors.lines().iter().filter(|line| line.contains(text)).count()
-    };
+    let told = |text: &str| gate.errors.lines().iter().filter(|line| line.contains(text)).count();
     until("the end of it is told", async || told("the name service answers again") == 1).await;
     assert_eq!(told("a name can't be resolved"), 1, "{:?}", gate.errors.lines());
     ask(&gate, 1).await;
@@ -94,12 +93,15 @@ async fn a_service_by_name_has_servers_with_weights_and_others_for_worse_days() 
     names.set("one.example", [Record::A(FIRST)]);
     names.set("two.example", [Record::A(SECOND)]);
     let service = "_grpc._tcp.kitchen.example";
-    names.set(service, [
-        Record::Srv(10, 1, port, "one.example"),
-        Record::Srv(10, 3, port, "two.example"),
-        Record::Srv(10, 9, port, "gone.example"),
-        Record::Srv(20, 9, 9, "one.example"),
-    ]);
+    names.set(
+        service,
+        [
+            Record::Srv(10, 1, port, "one.example"),
+            Record::Srv(10, 3, port, "two.example"),
+            Record::Srv(10, 9, port, "gone.example"),
+            Record::Srv(20, 9, 9, "one.example"),
+        ],
+    );
     let url = format!("srv://{service}");
     let gate = Gate::start(|config| known(config, &names, &url, "dns_refresh: 1s")).await;
     until("readiness", async || gate.admin("/readyz").await.status == 200).await;

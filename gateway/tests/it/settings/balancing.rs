@@ -76,7 +76,7 @@ async fn upstreams_endpoints_weight() {
 }
 
 /// Whether an endpoint that only fails is called less than another, with so many calls to both.
-async fn failing(settings: &str, calls: usize) -> (Gate, Upstream, usize) {
+async fn failing(settings: &str, calls: usize) -> (Gate, [Upstream; 2], usize) {
     let broken = Upstream::answering(|_| Answer::error(Code::Internal, "")).await;
     let good = Upstream::content().await;
     let gate = over(&[&broken, &good], &format!("algorithm: round_robin, {settings}")).await;
@@ -85,7 +85,7 @@ async fn failing(settings: &str, calls: usize) -> (Gate, Upstream, usize) {
         let _any = gate.get("/v1/dishes/soup").await;
     }
     let got = broken.seen().len();
-    (gate, broken, got)
+    (gate, [broken, good], got)
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn load_balancing_ejection_error_rate_and_volume() {
 async fn load_balancing_ejection_time() {
     let back = async |time: &str| {
         let settings = format!("ejection: {{ failures: 1, time: {time}, slow_start: 1ms }}");
-        let (gate, broken, got) = failing(&settings, 4).await;
+        let (gate, [broken, _good], got) = failing(&settings, 4).await;
         let at = SystemTime::now();
         until("it is back", async || {
             let _any = gate.get("/v1/dishes/soup").await;
@@ -128,7 +128,8 @@ async fn load_balancing_health_check_interval() {
     seldom.is_as_well_as(Answer::wire(b"\x08\x01"));
     let _gate = over(&[&often], "health_check: { interval: 10ms }").await;
     let _other = over(&[&seldom], "health_check: { interval: 1h }").await;
-    until("both are asked", async || often.checks().len() > 20 && !seldom.checks().is_empty()).await;
+    until("both are asked", async || often.checks().len() > 20 && !seldom.checks().is_empty())
+        .await;
     assert_eq!(seldom.checks().len(), 1);
 }
 
@@ -162,7 +163,8 @@ async fn load_balancing_health_check_service() {
 
 #[tokio::test]
 async fn load_balancing_dns_refresh_and_dns_server() {
-    let names = [Names::with_ttl(3600).await, Names::with_ttl(1).await, Names::with_ttl(3600).await];
+    let names =
+        [Names::with_ttl(3600).await, Names::with_ttl(1).await, Names::with_ttl(3600).await];
     let refresh = ["1h", "1h", "1s"];
     let mut gates = Vec::new();
     for (names, refresh) in names.iter().zip(refresh) {
@@ -195,7 +197,10 @@ async fn load_balancing_split() {
             config
                 .kitchen(&old)
                 .entry("canary", &format!("{{ endpoints: [\"{}\"] }}", new.url()))
-                .section("load_balancing", &format!("{{ split: {{ kitchen.v1.Kitchen/GetDish: {parts} }} }}"))
+                .section(
+                    "load_balancing",
+                    &format!("{{ split: {{ kitchen.v1.Kitchen/GetDish: {parts} }} }}"),
+                )
         })
         .await;
         for _ in 0..10 {

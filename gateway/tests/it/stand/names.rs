@@ -105,7 +105,8 @@ fn answer(asked: &[u8], zone: &mut Zone) -> Option<Vec<u8>> {
         *zone.asked.entry(name.clone()).or_default() += 1;
     }
     let known = zone.records.get(name.as_str()).cloned().unwrap_or_default();
-    let fits = |record: &Record| matches!((record, kind), (Record::A(_), A) | (Record::Srv(..), SRV));
+    let fits =
+        |record: &Record| matches!((record, kind), (Record::A(_), A) | (Record::Srv(..), SRV));
     let (records, code) = match zone.mood {
         Mood::Silent => return None,
         Mood::Failing => (Vec::new(), 2),
@@ -122,8 +123,10 @@ fn answer(asked: &[u8], zone: &mut Zone) -> Option<Vec<u8>> {
         let data = match record {
             Record::A(address) => address.octets().to_vec(),
             Record::Srv(priority, weight, port, host) => {
-                let mut data: Vec<u8> =
-                    [priority, weight, port].iter().flat_map(|number| number.to_be_bytes()).collect();
+                let mut data: Vec<u8> = [priority, weight, port]
+                    .iter()
+                    .flat_map(|number| number.to_be_bytes())
+                    .collect();
                 data.extend(labels(host));
                 data
             }
