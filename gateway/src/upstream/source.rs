@@ -197,3 +197,94 @@ async fn follow(source: Weak<Source>) {
             time::timeout(pause.saturating_sub(PAUSE), trouble.notified()).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+    use crate::context::BoxError;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A source whose name service says what the test says, and how often it was asked.
+    struct Told {
+        source: Arc<Source>,
+        answer: Arc<Mutex<Result<Resolved, String>>>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    fn told(ttl: Duration) -> Told {
+        let answer = Arc::new(Mutex::new(Ok(at(&[1], ttl))));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let resolve: Resolve = {
+            let (answer, asked) = (Arc::clone(&answer), Arc::clone(&asked));
+            Arc::new(move |_| {
+                asked.fetch_add(1, Ordering::Relaxed);
+                let answer = answer.lock().unwrap().clone().map_err(BoxError::from);
+                Box::pin(async { answer })
+            })
+        };
+        let settings = Settings::of(&load_balancing::Config::default());
+        let source = Source::asking(Address::parse("http://a:1").unwrap(), settings, resolve);
+        Told { source: Arc::new(source.unwrap()), answer, asked }
+    }
+
+    /// Addresses at which nobody is.
+    fn at(hosts: &[u8], ttl: Duration) -> Resolved {
+        let address = |host: &u8| (SocketAddr::from(([127, 0, 1, *host], 9)), 1);
+        Resolved { endpoints: hosts.iter().map(address).collect(), ttl }
+    }
+
+    fn peers(source: &Source) -> Vec<Arc<Peer>> {
+        source.found().borrow().iter().map(|member| Arc::clone(&member.peer)).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_stays_is_the_same_and_thirty_seconds_of_nothing_take_nobody_away() {
+        let Told { source, answer, asked } = told(SECOND / 2);
+        source.start();
+        time::sleep(SECOND / 2).await;
+        let first = peers(&source);
+        *answer.lock().unwrap() = Ok(at(&[2, 1], SECOND / 2));
+        time::sleep(2 * SECOND).await;
+        let both = peers(&source);
+        assert_eq!(both.len(), 2);
+        assert!(both.iter().any(|peer| Arc::ptr_eq(peer, &first[0])));
+        for nothing in [Ok(at(&[], SECOND)), Err("no answer".to_owned())] {
+            *answer.lock().unwrap() = nothing;
+            let before = asked.load(Ordering::Relaxed);
+            time::sleep(30 * SECOND).await;
+            assert!(asked.load(Ordering::Relaxed) >= before + 5);
+            assert!(peers(&source).iter().zip(&both).all(|(now, then)| Arc::ptr_eq(now, then)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trouble_is_reason_to_ask_at_once_but_not_more_than_once_a_second() {
+        let Told { source, asked, .. } = told(Duration::from_hours(1));
+        source.start();
+        time::sleep(SECOND + SECOND / 2).await;
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        source.trouble.notify_one();
+        time::sleep(SECOND / 100).await;
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        for _ in 0..20 {
+            source.trouble.notify_one();
+            time::sleep(SECOND / 10).await;
+        }
+        assert!(asked.load(Ordering::Relaxed) <= 4, "{asked:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_asks_when_nobody_uses_it() {
+        let Told { source, asked, .. } = told(SECOND);
+        source.start();
+        time::sleep(2 * SECOND).await;
+        drop(source);
+        let before = asked.load(Ordering::Relaxed);
+        time::sleep(30 * SECOND).await;
+        assert_eq!(asked.load(Ordering::Relaxed), before);
+    }
+}
