@@ -83,7 +83,7 @@ fn least_requests<P>(set: &Set<P>, candidates: &[Candidate<'_>]) -> Option<usize
 ///
 /// The first is drawn by weight, and the second takes the call from it the more likely the cheaper it is: almost always
 /// if it costs next to nothing beside the first, never if both are alike. If the cheaper of two always took it, who is
-/// slower by a hair would get nothing as long as nothing is in flight.
+/// slower by a hair would get far too little as long as nothing is in flight.
 fn least_latency(candidates: &[Candidate<'_>], now: Instant) -> Option<usize> {
     let first = draw(candidates, None)?;
     let second = draw(candidates, Some(first))?;

@@ -92,6 +92,16 @@ async fn one_that_takes_twice_as_long_gets_visibly_less() {
     }
 }
 
+/// Nothing is in flight when the next call comes, so latency alone decides.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_slower_by_a_hair_gets_its_share_nevertheless() {
+    let usual: Script = |_| (Duration::from_millis(10), Outcome::Answered);
+    let slower: Script = |_| (Duration::from_millis(11), Outcome::Answered);
+    let balancer = balancer(Algorithm::LeastLatency, &[1, 1]);
+    let shares = shares(&balancer, &[slower, usual], 20, Duration::from_mins(1)).await;
+    assert!(shares[0] * 10 > shares[1] * 9, "{shares:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn weights_are_shares_among_equals() {
     let same: Script = |_| (Duration::from_millis(5), Outcome::Answered);

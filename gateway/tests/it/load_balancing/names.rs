@@ -89,6 +89,8 @@ async fn a_name_service_that_is_gone_or_says_nobody_takes_nobody_away() {
 async fn a_service_by_name_has_servers_with_weights_and_others_for_worse_days() {
     let (first, second, port) = two().await;
     let port: u16 = port.parse().unwrap();
+    let spare = Upstream::content().await;
+    let third: u16 = spare.url().rsplit(':').next().unwrap().parse().unwrap();
     let names = Names::with_ttl(3600).await;
     names.set("one.example", [Record::A(FIRST)]);
     names.set("two.example", [Record::A(SECOND)]);
@@ -99,7 +101,7 @@ async fn a_service_by_name_has_servers_with_weights_and_others_for_worse_days() 
             Record::Srv(10, 1, port, "one.example"),
             Record::Srv(10, 3, port, "two.example"),
             Record::Srv(10, 9, port, "gone.example"),
-            Record::Srv(20, 9, 9, "one.example"),
+            Record::Srv(20, 9, third, "one.example"),
         ],
     );
     let url = format!("srv://{service}");
@@ -107,6 +109,7 @@ async fn a_service_by_name_has_servers_with_weights_and_others_for_worse_days() 
     until("readiness", async || gate.admin("/readyz").await.status == 200).await;
     ask(&gate, 8).await;
     assert_eq!((first.seen().len(), second.seen().len()), (2, 6));
+    spare.saw_nothing();
 }
 
 #[tokio::test]
