@@ -10,8 +10,8 @@ use tokio::time;
 use super::{Peer, Source, Upstream};
 use crate::load_balancing::{Member, Standing};
 
-/// How often the endpoints are looked at for what is to be said of them.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often the endpoints are looked at for what is to be said of them: more often than any of them is asked how it is.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What ends with the upstream.
 #[derive(Debug, Default)]

@@ -52,7 +52,7 @@ async fn who_says_that_it_is_not_well_gets_no_calls_until_it_is() {
         let line =
             |text: &str| gate.errors.lines().iter().filter(|line| line.contains(text)).count();
         until("both are told", async || {
-            line("an endpoint is left out") == 1 && line("an endpoint is back") == 1
+            line("an endpoint is left out") >= 1 && line("an endpoint is back") >= 1
         })
         .await;
     }
