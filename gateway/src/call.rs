@@ -14,6 +14,7 @@ use tonic::Code;
 use crate::authorization::{AnswerRule, Denied, Permit, Rule};
 use crate::context::{Call, CallRecord, Failure, Messages, Principal, Reply, RpcId};
 use crate::error::GatewayError;
+use crate::load_balancing::Split;
 use crate::resilience::RetryPolicy;
 use crate::upstream::{self, Method, Upstream};
 
@@ -26,10 +27,16 @@ pub(crate) struct Rpcs {
 /// Where an RPC is served, and who may call it.
 #[derive(Debug)]
 pub(crate) struct Served {
-    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) behind: Split<Behind>,
     pub(crate) method: Method,
-    pub(crate) retries: RetryPolicy,
     pub(crate) rule: Arc<Rule>,
+}
+
+/// One of the upstreams that take an RPC, and how calls to it are made again.
+#[derive(Debug)]
+pub(crate) struct Behind {
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) retries: RetryPolicy,
 }
 
 impl Rpcs {
@@ -47,10 +54,11 @@ impl Rpcs {
     ) -> Result<Reply, GatewayError> {
         let Call { rpc, message, principal, deadline, mut metadata } = call;
         let served = self.targets.get(&rpc).ok_or(GatewayError::Unserved(rpc))?;
-        let Served { upstream, method, retries, rule } = served;
+        let Served { behind, method, rule } = served;
         let rest = rule.allow(admitted, &principal, &message);
         let rest = rest.map_err(|denied| noted(denied, record))?;
         introduce(&principal, &mut metadata).map_err(GatewayError::Unspeakable)?;
+        let Behind { upstream, retries } = behind.next();
         let reply = upstream.call(method, retries, message, metadata, deadline, record).await;
         let Some(rest) = rest else { return Ok(reply?) };
         let judged = judge(reply.map_err(concealed)?, rest);

@@ -9,11 +9,11 @@ use e2e::wait::eventually;
 use crate::stand::{product_that_answered, setup, shared};
 
 #[tokio::test]
-async fn two_endpoints_take_turns() {
+async fn two_endpoints_share_the_calls() {
     let bed = shared().await;
     let shop = bed.shop();
     let mut shares = BTreeMap::new();
-    for _ in 0..20 {
+    for _ in 0..40 {
         let answer = shop.get("/api/products/p-1").await.expect_status(200);
         let line = bed.access_line(answer.request_id()).await;
         let endpoint = line["endpoint"].as_str().unwrap().to_owned();
@@ -24,14 +24,14 @@ async fn two_endpoints_take_turns() {
         );
         *shares.entry(served_by).or_insert(0) += 1;
     }
-    // Others may use the shared shop at the same time, so the turns of one client need not be even.
-    assert!(shares.get(&Role::Product).is_some_and(|share| *share >= 5), "{shares:?}");
-    assert!(shares.get(&Role::Product2).is_some_and(|share| *share >= 5), "{shares:?}");
+    // The quicker one takes more, and which one that is changes.
+    assert!(shares.get(&Role::Product).is_some_and(|share| *share >= 2), "{shares:?}");
+    assert!(shares.get(&Role::Product2).is_some_and(|share| *share >= 2), "{shares:?}");
 }
 
 #[tokio::test]
 async fn turns_are_even_for_one_client() {
-    let bed = setup().start().await;
+    let bed = setup().config("algorithm: least_latency", "algorithm: round_robin").start().await;
     let mut shares = BTreeMap::new();
     for _ in 0..20 {
         let answer = bed.shop().get("/api/products/p-1").await.expect_status(200);

@@ -8,17 +8,19 @@ use http::uri::PathAndQuery;
 use super::exposed::Exposed;
 use super::limits::RateLimiting;
 use super::slip;
+use super::split::Splits;
 use super::upstreams::Upstreams;
 use crate::authorization::{Access, Line, Rule};
-use crate::call::{Rpcs, Served};
+use crate::call::{Behind, Rpcs, Served};
 use crate::config::Config;
 use crate::context::RpcId;
+use crate::load_balancing::Split;
 use crate::message::{RpcType, Schema};
 use crate::routing::{InvalidKind, MethodPattern, Route, RouteTable, Template, Variable};
 use crate::setting::{Place, Problem, Spanned};
 use crate::target::{Target, Targets};
 use crate::transcoding::{Binding, HttpRule, Options, RestBinding, Rules, http_rules};
-use crate::upstream::Method;
+use crate::upstream::{Method, Upstream};
 
 /// The routes and what stands behind them.
 pub(super) struct Exposure {
@@ -32,6 +34,7 @@ pub(super) fn compile(
     config: &Config,
     schema: Option<&Arc<Schema>>,
     upstreams: &Upstreams,
+    splits: Splits,
     limits: &RateLimiting,
     problems: &mut Vec<Problem>,
 ) -> Option<Exposure> {
@@ -46,6 +49,7 @@ pub(super) fn compile(
         nobody: !config.authentication.knows_anybody() && !config.unread("authentication"),
         upstreams_unread: config.unread("upstreams"),
         upstreams,
+        splits,
         limits,
         problems,
         routes: Vec::new(),
@@ -120,6 +124,7 @@ struct Compiler<'a> {
     nobody: bool,
     upstreams_unread: bool,
     upstreams: &'a Upstreams,
+    splits: Splits,
     limits: &'a RateLimiting,
     problems: &'a mut Vec<Problem>,
     rules: &'a Rules,
@@ -180,12 +185,14 @@ impl Compiler<'_> {
         };
         let method = Method { path: path_and_query, streams: rpc.server_streaming() };
         let resilience = &self.config.resilience;
-        let served = Served {
+        let behind = |upstream: &Arc<Upstream>| Behind {
             upstream: Arc::clone(upstream),
-            method,
             retries: resilience.retries(id.as_str(), upstream.name(), rpc.idempotency()),
-            rule: Arc::clone(access),
         };
+        let parts = self.splits.remove(id.as_str()).unwrap_or_default();
+        let parts = parts.iter().map(|(upstream, part)| (behind(upstream), *part)).collect();
+        let behind = Split::new(behind(upstream), parts);
+        let served = Served { behind, method, rule: Arc::clone(access) };
         self.rpcs.insert(id.clone(), served);
         let options =
             Options::compile(&self.config.transcoding, &rpc, upstream.name(), self.problems);

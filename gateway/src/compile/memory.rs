@@ -11,11 +11,11 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::authentication::{Algorithm, ClientError, KeySet, TokenCache, TrustedIssuer};
-use crate::context::Allowance;
+use crate::context::{Allowance, BoxError};
 use crate::rate_limiting::{self, By, Location, Store};
 use crate::resilience::{self, Bulkhead, RetryBudget, Room};
 use crate::setting::Percent;
-use crate::upstream::{Containment, InvalidAddress, Peer};
+use crate::upstream::{Address, Containment, Settings, Source};
 
 /// How many verified tokens are remembered.
 const TOKENS: usize = 10_000;
@@ -26,7 +26,7 @@ const TOKENS: usize = 10_000;
 /// with its connections and its fetching of keys, and not at the next reload.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    peers: HashMap<(String, String), Weak<Peer>>,
+    sources: HashMap<(String, String, Settings), Weak<Source>>,
     bulkheads: HashMap<(String, Room), Weak<Bulkhead>>,
     budgets: HashMap<(String, Percent), Weak<RetryBudget>>,
     key_sets: HashMap<(String, Algorithm), Weak<KeySet>>,
@@ -40,7 +40,7 @@ pub(crate) struct Memory {
 impl Default for Memory {
     fn default() -> Self {
         Self {
-            peers: HashMap::new(),
+            sources: HashMap::new(),
             bulkheads: HashMap::new(),
             budgets: HashMap::new(),
             key_sets: HashMap::new(),
@@ -53,19 +53,20 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// The connection of an upstream to an address.
-    pub(super) fn peer(
+    /// Where endpoints of an upstream come from, with the connections to them.
+    pub(super) fn source(
         &mut self,
         upstream: &str,
         address: &str,
-    ) -> Result<Arc<Peer>, InvalidAddress> {
-        let key = (upstream.to_owned(), address.to_owned());
-        if let Some(peer) = self.peers.get(&key).and_then(Weak::upgrade) {
-            return Ok(peer);
+        settings: &Settings,
+    ) -> Result<Arc<Source>, BoxError> {
+        let key = (upstream.to_owned(), address.to_owned(), settings.clone());
+        if let Some(source) = self.sources.get(&key).and_then(Weak::upgrade) {
+            return Ok(source);
         }
-        let peer = Arc::new(Peer::new(address)?);
-        self.peers.insert(key, Arc::downgrade(&peer));
-        Ok(peer)
+        let source = Arc::new(Source::new(Address::parse(address)?, settings.clone())?);
+        self.sources.insert(key, Arc::downgrade(&source));
+        Ok(source)
     }
 
     /// What contains the failures of an upstream: its calls in flight, and its retries.
@@ -125,7 +126,7 @@ impl Memory {
 
     /// Forgets the names of what no pipeline uses any more.
     pub(crate) fn forget_unused(&mut self) {
-        self.peers.retain(|_, peer| peer.strong_count() > 0);
+        self.sources.retain(|_, source| source.strong_count() > 0);
         self.bulkheads.retain(|_, bulkhead| bulkhead.strong_count() > 0);
         self.budgets.retain(|_, budget| budget.strong_count() > 0);
         self.key_sets.retain(|_, keys| keys.strong_count() > 0);
@@ -151,21 +152,30 @@ fn found<K: Eq + Hash, V>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load_balancing;
+    use crate::setting::Period;
 
     #[tokio::test]
     async fn what_is_in_use_is_found_again_and_nothing_else_is_kept() {
         let mut memory = Memory::default();
-        let peer = memory.peer("user", "http://127.0.0.1:1").unwrap();
-        let again = memory.peer("user", "http://127.0.0.1:1").unwrap();
-        assert!(Arc::ptr_eq(&peer, &again));
+        let settings = Settings::of(&load_balancing::Config::default());
+        let find = |memory: &mut Memory, settings: &Settings| {
+            memory.source("user", "http://127.0.0.1:1", settings).unwrap()
+        };
+        let source = find(&mut memory, &settings);
+        let again = find(&mut memory, &settings);
+        assert!(Arc::ptr_eq(&source, &again));
         memory.forget_unused();
-        assert!(Arc::ptr_eq(&peer, &memory.peer("user", "http://127.0.0.1:1").unwrap()));
+        assert!(Arc::ptr_eq(&source, &find(&mut memory, &settings)));
+        let dns_refresh = Period::millis(7_000);
+        let other = load_balancing::Config { dns_refresh, ..load_balancing::Config::default() };
+        assert!(!Arc::ptr_eq(&source, &find(&mut memory, &Settings::of(&other))));
         // The last request of an old pipeline ends, and no reload follows.
-        let old = Arc::downgrade(&peer);
-        drop((peer, again));
+        let old = Arc::downgrade(&source);
+        drop((source, again));
         assert!(old.upgrade().is_none());
         memory.forget_unused();
-        assert!(memory.peers.is_empty());
+        assert!(memory.sources.is_empty());
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ mod limits;
 mod memory;
 mod resilience;
 mod slip;
+mod split;
 mod upstreams;
 
 use std::error::Error;
@@ -30,7 +31,7 @@ use crate::pipeline::Pipeline;
 use crate::rate_limiting::{Snapshot, Store};
 use crate::setting::Problem;
 use crate::transcoding::Settings;
-use crate::upstream::Peer;
+use crate::upstream::Upstream;
 
 /// The largest schema that is read, in bytes.
 const SCHEMA: u64 = 64 * 1024 * 1024;
@@ -48,10 +49,10 @@ pub(crate) struct Compiled {
     pub(crate) trusted_hops: u8,
 }
 
-/// What has a first time: connections and keys.
+/// What has a first time: names, connections and keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Warmth {
-    peers: Vec<Arc<Peer>>,
+    upstreams: Vec<Arc<Upstream>>,
     /// By issuer.
     key_sets: Vec<(String, Arc<KeySet>)>,
     store: Option<Arc<Store>>,
@@ -74,9 +75,8 @@ impl Warmth {
                 }
             });
         }
-        for peer in self.peers.iter().filter(|peer| !peer.tried()) {
-            let peer = Arc::clone(peer);
-            tokio::spawn(async move { peer.warm().await });
+        for upstream in &self.upstreams {
+            upstream.start();
         }
         if let Some(store) = &self.store
             && store.warm()
@@ -87,7 +87,7 @@ impl Warmth {
 
     /// Whether everything was tried once, well or badly.
     pub(crate) fn tried(&self) -> bool {
-        self.peers.iter().all(|peer| peer.tried())
+        self.upstreams.iter().all(|upstream| upstream.tried())
             && self.key_sets.iter().all(|(_, keys)| keys.tried())
             && self.store.as_ref().is_none_or(|store| store.tried())
     }
@@ -102,7 +102,9 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
     let upstreams = upstreams::compile(config, schema.as_deref(), memory, &mut problems);
     let (authenticator, key_sets) = credentials::compile(config, memory, &mut problems);
     let limits = RateLimiting::compile(config, schema.as_ref(), memory, &mut problems);
-    let exposure = exposure::compile(config, schema.as_ref(), &upstreams, &limits, &mut problems);
+    let splits = split::compile(config, schema.as_ref(), &upstreams, &mut problems);
+    let exposure =
+        exposure::compile(config, schema.as_ref(), &upstreams, splits, &limits, &mut problems);
     layers::check(config, schema.as_ref(), &mut problems);
     resilience::check(config, schema.as_ref(), &upstreams, &mut problems);
     let transcoding = Settings::compile(&config.transcoding, schema, &mut problems);
@@ -112,7 +114,7 @@ pub(crate) fn compile(config: &Config, memory: &mut Memory) -> Result<Compiled, 
         problems.sort_by_key(Problem::place);
         return Err(problems);
     };
-    let warmth = Warmth { peers: upstreams.peers(), key_sets, store: limits.store() };
+    let warmth = Warmth { upstreams: upstreams.all().to_vec(), key_sets, store: limits.store() };
     let pipeline = Pipeline {
         targets: exposure.targets,
         authenticator,

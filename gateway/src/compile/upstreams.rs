@@ -1,13 +1,13 @@
 //! Compiles the section `upstreams`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Memory;
 use crate::config::Config;
 use crate::message::Schema;
 use crate::setting::Problem;
-use crate::upstream::{Peer, Upstream};
+use crate::upstream::{Place, Settings, Source, Upstream};
 
 /// The upstreams, and which of them serves which service.
 #[derive(Debug, Default)]
@@ -29,14 +29,19 @@ impl Upstreams {
         self.of(service).map(|upstream| upstream.name())
     }
 
+    /// The upstream of that name.
+    pub(super) fn named(&self, name: &str) -> Option<&Arc<Upstream>> {
+        self.all.iter().find(|upstream| upstream.name() == name)
+    }
+
     /// Whether one of them says nothing of what it serves, so that who serves a service is not known.
     pub(super) fn lack_services(&self) -> bool {
         self.lack_services
     }
 
-    /// All connections.
-    pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
-        self.all.iter().flat_map(|upstream| upstream.peers()).cloned().collect()
+    /// All of them.
+    pub(super) fn all(&self) -> &[Arc<Upstream>] {
+        &self.all
     }
 }
 
@@ -48,22 +53,22 @@ pub(super) fn compile(
     problems: &mut Vec<Problem>,
 ) -> Upstreams {
     let known = schema.map(Schema::services);
+    let settings = Settings::of(&config.load_balancing);
     let mut upstreams = Upstreams::default();
     for (name, written) in &config.upstreams {
-        let mut peers = Vec::new();
+        let mut sources: Vec<(Arc<Source>, u32)> = Vec::new();
+        let mut seen = HashSet::new();
         for endpoint in &written.endpoints {
             let path = format!("upstreams.{name}.endpoints");
-            if peers.iter().any(|peer: &Arc<Peer>| **peer.endpoint().address() == *endpoint.value) {
-                problems.push(Problem::at(
-                    endpoint,
-                    path,
-                    format!("`{}` is there twice", endpoint.value),
-                ));
-                continue;
-            }
-            match memory.peer(name, &endpoint.value) {
-                Ok(peer) => peers.push(peer),
-                Err(error) => problems.push(Problem::at(endpoint, path, error.to_string())),
+            let Place { address, weight } = &endpoint.value;
+            let source = if seen.insert(address) {
+                memory.source(name, address, &settings).map_err(|error| error.to_string())
+            } else {
+                Err(format!("`{address}` is there twice"))
+            };
+            match source {
+                Ok(source) => sources.push((source, *weight)),
+                Err(message) => problems.push(Problem::at(endpoint, path, message)),
             }
         }
         if written.endpoints.is_empty() {
@@ -71,14 +76,14 @@ pub(super) fn compile(
                 "there is no endpoint: write at least one, such as http://127.0.0.1:50051";
             problems.push(Problem::nowhere(format!("upstreams.{name}.endpoints"), message));
         }
-        if written.services.is_empty() {
-            let message = "there is no service: write at least one, as package.Service";
+        if written.services.is_empty() && !takes_a_part(config, name) {
+            let message = "there is no service: write at least one, as package.Service, or give it a part of an RPC in load_balancing.split";
             problems.push(Problem::nowhere(format!("upstreams.{name}.services"), message));
             upstreams.lack_services = true;
         }
         let containment = memory.containment(name, &config.resilience);
-        let algorithm = config.load_balancing.algorithm;
-        let upstream = Arc::new(Upstream::new(name, algorithm, peers, containment));
+        let upstream = Upstream::new(name, &config.load_balancing, sources, containment);
+        let upstream = Arc::new(upstream);
         for service in &written.services {
             let path = format!("upstreams.{name}.services");
             if let Some(known) = known.as_ref().filter(|known| !known.contains(&service.value)) {
@@ -101,4 +106,10 @@ pub(super) fn compile(
         upstreams.all.push(upstream);
     }
     upstreams
+}
+
+/// Whether an upstream gets calls of a service that another one serves.
+fn takes_a_part(config: &Config, name: &str) -> bool {
+    let splits = &config.load_balancing.split;
+    config.unread("load_balancing") || splits.values().any(|parts| parts.value.contains_key(name))
 }

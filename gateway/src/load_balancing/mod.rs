@@ -1,173 +1,232 @@
 //! Room 5: chooses the endpoint of an upstream that takes the next try.
 //!
-//! It counts what is in flight at each endpoint and decides per request, not per connection. It never opens a
-//! connection and never judges whether an endpoint is healthy: whoever picks passes a predicate that does.
+//! It decides per request, not per connection, by what it has learnt from the requests before: how many are in flight at
+//! each endpoint, how long they took, how they ended. It never opens a connection and never asks anyone anything.
 //! Chapter 5: docs/05-load-balancing.md
 
+mod choice;
 mod config;
+mod endpoint;
+mod health;
+mod latency;
+mod record;
+mod smooth;
+mod split;
+#[cfg(test)]
+mod tests;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-pub(crate) use config::{Algorithm, Config};
+use arc_swap::ArcSwap;
+use tokio::time::Instant;
 
-/// One address of an upstream, with what the balancer remembers about it.
+pub(crate) use config::{Algorithm, Config, Ejection, HealthCheck};
+pub(crate) use endpoint::{Endpoint, Standing};
+pub(crate) use health::Answer;
+pub(crate) use record::Reason;
+pub(crate) use split::Split;
+
+use smooth::Smooth;
+
+/// Averages closer to each other than this are alike, whatever their ratio.
+const NOTICEABLE: Duration = Duration::from_millis(50);
+
+/// Chooses among the endpoints of one upstream. `P` is what stands behind an endpoint.
 #[derive(Debug)]
-pub(crate) struct Endpoint {
-    address: Arc<str>,
-    in_flight: AtomicUsize,
-}
-
-impl Endpoint {
-    /// An endpoint that has nothing in flight.
-    pub(crate) fn new(address: &str) -> Self {
-        Self { address: address.into(), in_flight: AtomicUsize::new(0) }
-    }
-
-    /// The address as the configuration spells it.
-    pub(crate) fn address(&self) -> &Arc<str> {
-        &self.address
-    }
-}
-
-/// Chooses among the endpoints of one upstream.
-#[derive(Debug)]
-pub(crate) struct Balancer {
+pub(crate) struct Balancer<P> {
     algorithm: Algorithm,
-    endpoints: Vec<Arc<Endpoint>>,
-    turn: AtomicUsize,
+    limits: Ejection,
+    set: ArcSwap<Set<P>>,
+    /// Held by whoever decides that an endpoint is ejected, so that two do not eject one too many.
+    ejecting: Mutex<()>,
 }
 
-impl Balancer {
+/// The endpoints there are at a time.
+#[derive(Debug)]
+struct Set<P> {
+    members: Vec<Member<P>>,
+    turns: Smooth,
+}
+
+/// An endpoint and its weight: how much it takes compared to the others. Never zero.
+#[derive(Clone, Debug)]
+pub(crate) struct Member<P> {
+    pub(crate) peer: P,
+    pub(crate) weight: u32,
+}
+
+/// How an endpoint is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Snapshot {
+    /// Its address.
+    pub(crate) address: Arc<str>,
+    /// How much it takes compared to the others.
+    pub(crate) weight: u32,
+    /// How many calls it has.
+    pub(crate) in_flight: usize,
+    /// The moving average of its latency; none when it was not asked lately.
+    pub(crate) latency: Option<Duration>,
+    /// Whether it is chosen.
+    pub(crate) standing: Standing,
+}
+
+/// How a call ended, as far as it says something about the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// There was an answer that is no sign of trouble.
+    Answered,
+    /// There was none, or one that says that the endpoint is in trouble.
+    Failed,
+}
+
+impl<P: AsRef<Endpoint> + Clone> Balancer<P> {
     /// A balancer over these endpoints.
-    pub(crate) fn new(algorithm: Algorithm, endpoints: Vec<Arc<Endpoint>>) -> Self {
-        Self { algorithm, endpoints, turn: AtomicUsize::new(0) }
+    pub(crate) fn new(algorithm: Algorithm, limits: Ejection, members: Vec<Member<P>>) -> Self {
+        let set = ArcSwap::from_pointee(Set::new(members));
+        Self { algorithm, limits, set, ejecting: Mutex::default() }
     }
 
-    /// Begins a call. All its tries share one turn: who fails over must not make the next call begin where it did.
-    pub(crate) fn turn(&self) -> Turn {
-        Turn(self.turn.fetch_add(1, Ordering::Relaxed))
+    /// Replaces the endpoints. What they remember is theirs, so those that stay are known as well as before.
+    pub(crate) fn update(&self, members: Vec<Member<P>>) {
+        let _alone = self.ejecting.lock().unwrap_or_else(PoisonError::into_inner);
+        let set = Arc::new(Set::new(members));
+        let now = Instant::now();
+        let ejected = |member: &&Member<P>| {
+            let standing = member.peer.as_ref().standing(&self.limits, now);
+            matches!(standing, Standing::Ejected(_))
+        };
+        // In a smaller set fewer may be left out.
+        let most = set.members.len() / 2;
+        for member in set.members.iter().filter(ejected).skip(most) {
+            member.peer.as_ref().readmit(now);
+        }
+        self.set.store(set);
     }
 
-    /// Picks an endpoint that `admits` lets through, given its index; `None` when there is none.
+    /// Picks an endpoint that `admits` lets through; `None` when there is none.
+    ///
+    /// One that is ejected is picked only if no other is left, and one that is down only if all of those are. Asking who
+    /// is probably gone is better than asking nobody: the checks may be what fails.
     ///
     /// The choice counts as in flight until the [`Pick`] is dropped.
-    pub(crate) fn pick(&self, turn: &Turn, admits: impl Fn(usize) -> bool) -> Option<Pick> {
-        let count = self.endpoints.len();
-        let Turn(start) = *turn;
-        // Starting one further each turn makes both algorithms fair among equals.
-        let mut candidates = (0..count)
-            .map(|offset| start.wrapping_add(offset) % count)
-            .filter(|&index| admits(index));
-        let index = match self.algorithm {
-            Algorithm::RoundRobin => candidates.next(),
-            Algorithm::LeastRequests => candidates.min_by_key(|&index| {
-                self.endpoints.get(index).map(|endpoint| endpoint.in_flight.load(Ordering::Relaxed))
-            }),
-        }?;
-        let endpoint = Arc::clone(self.endpoints.get(index)?);
-        endpoint.in_flight.fetch_add(1, Ordering::Relaxed);
-        Some(Pick { index, endpoint })
-    }
-}
-
-/// Where the tries of one call begin to look.
-#[derive(Debug)]
-pub(crate) struct Turn(usize);
-
-/// A chosen endpoint, in flight while this lives.
-#[derive(Debug)]
-pub(crate) struct Pick {
-    index: usize,
-    endpoint: Arc<Endpoint>,
-}
-
-impl Pick {
-    /// Which endpoint it is, counted in the order they were given in.
-    pub(crate) fn index(&self) -> usize {
-        self.index
+    pub(crate) fn pick(&self, admits: impl Fn(&P) -> bool) -> Option<Pick<'_, P>> {
+        let set = self.set.load();
+        let now = Instant::now();
+        let index = choice::choose(self.algorithm, &set, &self.limits, now, admits)?;
+        let peer = set.members.get(index)?.peer.clone();
+        peer.as_ref().in_flight.fetch_add(1, Ordering::Relaxed);
+        Some(Pick { balancer: self, peer, began: now })
     }
 
-    /// The endpoint.
-    pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-}
-
-impl Drop for Pick {
-    fn drop(&mut self) {
-        self.endpoint.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn balancer(algorithm: Algorithm, count: usize) -> Balancer {
-        let endpoints = (0..count).map(|n| Arc::new(Endpoint::new(&format!("http://{n}"))));
-        Balancer::new(algorithm, endpoints.collect())
+    /// What there is to choose from.
+    pub(crate) fn peers(&self) -> Vec<P> {
+        self.set.load().members.iter().map(|member| member.peer.clone()).collect()
     }
 
-    fn pick(balancer: &Balancer) -> Pick {
-        balancer.pick(&balancer.turn(), |_| true).unwrap()
+    /// How many endpoints there are.
+    pub(crate) fn len(&self) -> usize {
+        self.set.load().members.len()
     }
 
-    fn picks(balancer: &Balancer, count: usize) -> Vec<usize> {
-        (0..count).map(|_| pick(balancer).index()).collect()
-    }
-
-    #[test]
-    fn round_robin_takes_each_endpoint_in_turn() {
-        assert_eq!(picks(&balancer(Algorithm::RoundRobin, 3), 6), [0, 1, 2, 0, 1, 2]);
-    }
-
-    #[test]
-    fn a_call_that_fails_over_does_not_take_the_turn_of_the_next() {
-        let balancer = balancer(Algorithm::RoundRobin, 2);
-        let first_tries: Vec<usize> = (0..4)
-            .map(|_| {
-                let turn = balancer.turn();
-                let first = balancer.pick(&turn, |_| true).unwrap().index();
-                assert_ne!(balancer.pick(&turn, |index| index != first).unwrap().index(), first);
-                first
-            })
-            .collect();
-        assert_eq!(first_tries, [0, 1, 0, 1]);
-    }
-
-    #[test]
-    fn round_robin_does_not_look_at_what_is_in_flight() {
-        let balancer = balancer(Algorithm::RoundRobin, 2);
-        let _busy = pick(&balancer);
-        assert_eq!(picks(&balancer, 3), [1, 0, 1]);
-    }
-
-    #[test]
-    fn least_requests_avoids_the_busy_endpoint_until_it_is_free() {
-        let balancer = balancer(Algorithm::LeastRequests, 2);
-        let busy = pick(&balancer);
-        assert_eq!(busy.index(), 0);
-        assert_eq!(picks(&balancer, 3), [1, 1, 1]);
-        drop(busy);
-        let free = picks(&balancer, 4);
-        assert!(free.contains(&0) && free.contains(&1), "{free:?}");
-    }
-
-    #[test]
-    fn what_the_predicate_refuses_is_never_picked() {
-        for algorithm in [Algorithm::RoundRobin, Algorithm::LeastRequests] {
-            let balancer = balancer(algorithm, 3);
-            for _ in 0..9 {
-                assert_eq!(balancer.pick(&balancer.turn(), |index| index == 1).unwrap().index(), 1);
+    /// How the endpoints are doing.
+    pub(crate) fn snapshot(&self) -> Vec<Snapshot> {
+        let now = Instant::now();
+        let snapshot = |Member { peer, weight }: &Member<P>| {
+            let endpoint = peer.as_ref();
+            Snapshot {
+                address: Arc::clone(endpoint.address()),
+                weight: *weight,
+                in_flight: endpoint.load(),
+                latency: endpoint.latency(now).map(Duration::from_secs_f64),
+                standing: endpoint.standing(&self.limits, now),
             }
-            assert!(balancer.pick(&balancer.turn(), |_| false).is_none());
+        };
+        self.set.load().members.iter().map(snapshot).collect()
+    }
+
+    /// Takes a call into account that ended now.
+    fn ended(&self, endpoint: &Endpoint, began: Instant, outcome: Outcome) {
+        let now = Instant::now();
+        let good = outcome == Outcome::Answered;
+        let reason = endpoint.ended(began, good, &self.limits, now);
+        let slow = || (good && self.is_slow(endpoint, now)).then_some(Reason::Slowness);
+        if let Some(reason) = reason.or_else(slow) {
+            self.eject(endpoint, reason, now);
         }
     }
 
-    #[test]
-    fn an_upstream_without_endpoints_has_nothing_to_pick() {
-        let balancer = balancer(Algorithm::RoundRobin, 0);
-        assert!(balancer.pick(&balancer.turn(), |_| true).is_none());
+    /// Whether it takes many times as long as the others: as the one of them in the middle.
+    fn is_slow(&self, endpoint: &Endpoint, now: Instant) -> bool {
+        let Some(own) = endpoint.average_due(&self.limits, now) else { return false };
+        let set = self.set.load();
+        let others = set.members.iter().map(|member| member.peer.as_ref());
+        let others = others.filter(|other| !std::ptr::eq(*other, endpoint));
+        let mut averages: Vec<_> =
+            others.filter_map(|other| other.average(&self.limits, now)).collect();
+        averages.sort_unstable();
+        let usual = averages.get(averages.len().saturating_sub(1) / 2);
+        usual.is_some_and(|usual| {
+            own >= usual.saturating_mul(self.limits.slowness) && own >= *usual + NOTICEABLE
+        })
+    }
+
+    /// Leaves an endpoint out, unless half of the set is out already.
+    fn eject(&self, endpoint: &Endpoint, reason: Reason, now: Instant) {
+        let _alone = self.ejecting.lock().unwrap_or_else(PoisonError::into_inner);
+        let set = self.set.load();
+        let standings = set.members.iter().map(|member| {
+            let other = member.peer.as_ref();
+            (std::ptr::eq(other, endpoint), other.standing(&self.limits, now))
+        });
+        let out = |standing| matches!(standing, Standing::Ejected(_) | Standing::Down);
+        let (mut outside, mut inside) = (0, false);
+        for (same, standing) in standings {
+            outside += usize::from(out(standing));
+            inside |= same && !out(standing);
+        }
+        if inside && outside < set.members.len() / 2 {
+            endpoint.eject(reason, &self.limits, now);
+        }
+    }
+}
+
+impl<P> Set<P> {
+    fn new(members: Vec<Member<P>>) -> Self {
+        Self { turns: Smooth::new(members.len()), members }
+    }
+}
+
+/// A chosen endpoint, in flight while this lives.
+pub(crate) struct Pick<'a, P: AsRef<Endpoint> + Clone> {
+    balancer: &'a Balancer<P>,
+    peer: P,
+    began: Instant,
+}
+
+impl<P: AsRef<Endpoint> + Clone> Pick<'_, P> {
+    /// What was chosen.
+    pub(crate) fn peer(&self) -> &P {
+        &self.peer
+    }
+
+    /// Says how the call ended. Whoever does not, because the client has left or the deadline was too close, has learnt
+    /// nothing about the endpoint.
+    pub(crate) fn end(self, outcome: Outcome) {
+        self.balancer.ended(self.peer.as_ref(), self.began, outcome);
+    }
+}
+
+impl<P: AsRef<Endpoint> + Clone> Drop for Pick<'_, P> {
+    fn drop(&mut self) {
+        self.peer.as_ref().in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<P: AsRef<Endpoint> + Clone> fmt::Debug for Pick<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pick").field(self.peer.as_ref().address()).finish()
     }
 }

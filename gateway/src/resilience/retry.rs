@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
-
 use crate::context::Then;
 use crate::message::Idempotency;
 
@@ -108,7 +106,8 @@ impl RetryPolicy {
             Miss::Unsent => Duration::ZERO,
             Miss::Unavailable(Pushback::Never) => return Err(Then::Pushback),
             Miss::Unavailable(Pushback::After(wait)) => wait,
-            _ => self.longest(tries).mul_f64(fraction()),
+            // Those who failed together do not come again together.
+            _ => self.longest(tries).mul_f64(fastrand::f64()),
         };
         // Nobody would wait for the answer of a try that begins at the deadline.
         if wait < left { Ok(wait) } else { Err(Then::Deadline) }
@@ -119,14 +118,6 @@ impl RetryPolicy {
         let doubled = 2_u32.saturating_pow(tries.saturating_sub(1));
         self.backoff.saturating_mul(doubled).min(self.max_backoff)
     }
-}
-
-/// A number from 0 to 1, so that those who failed together do not come again together.
-pub(super) fn fraction() -> f64 {
-    let mut random = [0; 4];
-    // Without randomness there is no jitter, and nothing worse.
-    let _ = SystemRandom::new().fill(&mut random);
-    f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

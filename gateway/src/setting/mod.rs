@@ -108,7 +108,7 @@ impl fmt::Display for Problem {
 }
 
 /// A length of time, written as a whole number and its unit: `250ms`, `5s`, `15m`, `24h`. Never zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Period(Duration);
 
 impl Period {

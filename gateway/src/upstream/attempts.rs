@@ -12,7 +12,7 @@ use tonic::Code;
 use super::outcome::Missed;
 use super::{Error, Method, Peer, Upstream};
 use crate::context::{CallRecord, Deadline, Reply, Then, Try};
-use crate::load_balancing::{Pick, Turn};
+use crate::load_balancing::{Outcome, Pick};
 use crate::resilience::{self, DeadlineExceeded, Miss, Permit, RetryPolicy, Snapshot};
 
 /// What is tried.
@@ -25,42 +25,40 @@ pub(super) struct Attempts<'a> {
     pub(super) deadline: Deadline,
 }
 
-/// Which endpoints have been tried, by their index.
+/// Which endpoints have been tried, by their address.
 #[derive(Debug, Default)]
 struct Tried {
     /// Others are better.
-    once: HashSet<usize>,
+    once: HashSet<Arc<str>>,
     /// They can't be reached, so they are no choice at all.
-    unreachable: HashSet<usize>,
+    unreachable: HashSet<Arc<str>>,
 }
 
 impl Attempts<'_> {
     /// Tries until there is an answer, or a failure that no further try would mend.
     pub(super) async fn run(self, record: &mut CallRecord) -> Result<Reply, Error> {
-        let Upstream { budget, balancer, .. } = self.upstream;
-        let turn = balancer.turn();
         let mut tried = Tried::default();
         let mut last = None;
-        budget.deposit();
+        self.upstream.containment.budget.deposit();
         loop {
             // Nobody waits for what would be sent now.
             if self.deadline.remaining().is_zero() {
                 return Err(DeadlineExceeded.into());
             }
-            let Some((pick, peer, permit)) = self.choose(&turn, &tried) else {
+            let Some((pick, permit)) = self.choose(&tried) else {
                 note(record, Then::Endpoints);
                 return Err(last.unwrap_or_else(|| self.nobody()));
             };
-            let missed = match self.attempt(&pick, peer, record).await {
+            let missed = match self.attempt(pick.peer(), record).await {
                 Ok(reply) => {
                     permit.succeeded();
+                    pick.end(Outcome::Answered);
                     return Ok(reply);
                 }
                 Err(missed) => missed,
             };
-            missed.tell(permit);
-            tried.add(pick.index(), missed.miss);
-            drop(pick);
+            tried.add(pick.peer(), missed.miss);
+            missed.tell(pick, permit);
             let Some(miss) = missed.miss else { return Err(missed.error) };
             match self.next(miss, record.tries.len(), &tried) {
                 Ok(wait) => {
@@ -81,11 +79,11 @@ impl Attempts<'_> {
     fn next(&self, miss: Miss, tries: usize, tried: &Tried) -> Result<Duration, Then> {
         let tries = u32::try_from(tries).unwrap_or(u32::MAX);
         let wait = self.policy.next(miss, tries, self.is_keyed(), self.deadline.remaining())?;
-        if (0..self.upstream.peers.len()).all(|index| tried.unreachable.contains(&index)) {
+        if tried.unreachable.len() >= self.upstream.balancer.len() {
             return Err(Then::Endpoints);
         }
         // What was not sent was no load for anybody.
-        if miss == Miss::Unsent || self.upstream.budget.withdraw() {
+        if miss == Miss::Unsent || self.upstream.containment.budget.withdraw() {
             Ok(wait)
         } else {
             Err(Then::Budget)
@@ -97,29 +95,29 @@ impl Attempts<'_> {
     }
 
     /// An endpoint whose breaker lets the call through: one that was not tried yet, if there is one.
-    fn choose(&self, turn: &Turn, tried: &Tried) -> Option<(Pick, &Arc<Peer>, Permit)> {
-        let Upstream { balancer, peers, trip, .. } = self.upstream;
+    fn choose(&self, tried: &Tried) -> Option<(Pick<'_, Arc<Peer>>, Permit)> {
+        let Upstream { balancer, containment, .. } = self.upstream;
         let mut lost = tried.unreachable.clone();
         loop {
-            let admits = |index: usize| {
-                !lost.contains(&index)
-                    && peers.get(index).is_some_and(|peer| peer.breaker().admits())
+            let admits = |peer: &Arc<Peer>| {
+                !lost.contains(peer.endpoint().address()) && peer.breaker().admits()
             };
-            let fresh = balancer.pick(turn, |index| !tried.once.contains(&index) && admits(index));
-            let pick = fresh.or_else(|| balancer.pick(turn, admits))?;
-            let peer = peers.get(pick.index())?;
-            if let Some(permit) = peer.breaker().admit(*trip) {
-                return Some((pick, peer, permit));
+            let is_fresh = |peer: &Arc<Peer>| !tried.once.contains(peer.endpoint().address());
+            let fresh = balancer.pick(|peer| is_fresh(peer) && admits(peer));
+            let pick = fresh.or_else(|| balancer.pick(admits))?;
+            if let Some(permit) = pick.peer().breaker().admit(containment.trip) {
+                return Some((pick, permit));
             }
             // Somebody else became its one probe in between.
-            lost.insert(pick.index());
+            lost.insert(Arc::clone(pick.peer().endpoint().address()));
         }
     }
 
     /// Why nobody can be asked.
     fn nobody(&self) -> Error {
         let upstream = Arc::clone(&self.upstream.name);
-        let waits = self.upstream.peers.iter().filter_map(|peer| match peer.breaker().snapshot() {
+        let waits = self.upstream.balancer.peers().into_iter();
+        let waits = waits.filter_map(|peer| match peer.breaker().snapshot() {
             Snapshot::Open(left) => Some(left),
             Snapshot::Probing => Some(Duration::ZERO),
             Snapshot::Closed | Snapshot::Ready => None,
@@ -130,14 +128,9 @@ impl Attempts<'_> {
         }
     }
 
-    async fn attempt(
-        &self,
-        pick: &Pick,
-        peer: &Peer,
-        record: &mut CallRecord,
-    ) -> Result<Reply, Missed> {
+    async fn attempt(&self, peer: &Peer, record: &mut CallRecord) -> Result<Reply, Missed> {
         let Self { method, policy, deadline, .. } = self;
-        let (upstream, endpoint) = (&self.upstream.name, pick.endpoint().address());
+        let (upstream, endpoint) = (&self.upstream.name, peer.endpoint().address());
         let mut metadata = self.metadata.clone();
         // Of a stream the deadline covers the first message only; a service would end the whole stream by it.
         if !method.streams {
@@ -166,10 +159,11 @@ impl Attempts<'_> {
 }
 
 impl Tried {
-    fn add(&mut self, index: usize, miss: Option<Miss>) {
-        self.once.insert(index);
+    fn add(&mut self, peer: &Peer, miss: Option<Miss>) {
+        let address = peer.endpoint().address();
+        self.once.insert(Arc::clone(address));
         if miss == Some(Miss::Unsent) {
-            self.unreachable.insert(index);
+            self.unreachable.insert(Arc::clone(address));
         }
     }
 }

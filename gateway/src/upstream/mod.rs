@@ -3,6 +3,7 @@
 //! It introduces `load_balancing` and `resilience` to each other, which do not know one another, and it is the
 //! only place that holds connections to services. It never reads a message and never decides who may call.
 
+mod address;
 mod answer;
 mod attempts;
 mod config;
@@ -10,6 +11,10 @@ mod connections;
 mod error;
 mod outcome;
 mod peer;
+mod probe;
+mod resolver;
+mod source;
+mod watch;
 
 use std::sync::Arc;
 
@@ -17,14 +22,17 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::uri::PathAndQuery;
 
-pub(crate) use config::Config;
+pub(crate) use address::Address;
+pub(crate) use config::{Config, Place};
 pub(crate) use error::Error;
-pub(crate) use peer::{InvalidAddress, Peer};
+pub(crate) use source::{Settings, Source};
 
 use attempts::Attempts;
+use peer::Peer;
+use watch::Tasks;
 
 use crate::context::{CallRecord, Deadline, Reply};
-use crate::load_balancing::{Algorithm, Balancer};
+use crate::load_balancing::{self, Balancer};
 use crate::resilience::{self, Bulkhead, RetryBudget, RetryPolicy, Trip};
 
 /// How to call one RPC.
@@ -40,11 +48,11 @@ pub(crate) struct Method {
 #[derive(Debug)]
 pub(crate) struct Upstream {
     name: Arc<str>,
-    balancer: Balancer,
-    peers: Vec<Arc<Peer>>,
-    trip: Trip,
-    bulkhead: Arc<Bulkhead>,
-    budget: Arc<RetryBudget>,
+    /// Where its endpoints come from, each with its weight.
+    sources: Vec<(Arc<Source>, u32)>,
+    balancer: Balancer<Arc<Peer>>,
+    containment: Containment,
+    tasks: Tasks,
 }
 
 /// What contains the failures of an upstream.
@@ -59,27 +67,20 @@ pub(crate) struct Containment {
 }
 
 impl Upstream {
-    /// An upstream over these peers.
+    /// An upstream over the endpoints of these sources.
     pub(crate) fn new(
         name: &str,
-        algorithm: Algorithm,
-        peers: Vec<Arc<Peer>>,
+        config: &load_balancing::Config,
+        sources: Vec<(Arc<Source>, u32)>,
         containment: Containment,
     ) -> Self {
-        let endpoints = peers.iter().map(|peer| Arc::clone(peer.endpoint())).collect();
-        let Containment { trip, bulkhead, budget } = containment;
-        let balancer = Balancer::new(algorithm, endpoints);
-        Self { name: name.into(), balancer, peers, trip, bulkhead, budget }
+        let balancer = Balancer::new(config.algorithm, config.ejection, watch::members(&sources));
+        Self { name: name.into(), sources, balancer, containment, tasks: Tasks::default() }
     }
 
     /// Its name in the configuration.
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// The endpoints with their connections.
-    pub(crate) fn peers(&self) -> &[Arc<Peer>] {
-        &self.peers
     }
 
     /// Calls a method with an encoded message and writes each try into the record.
@@ -96,7 +97,7 @@ impl Upstream {
         record: &mut CallRecord,
     ) -> Result<Reply, Error> {
         let call = async {
-            let _place = self.bulkhead.enter().await.map_err(|source| {
+            let _place = self.containment.bulkhead.enter().await.map_err(|source| {
                 let upstream = Arc::clone(&self.name);
                 Error::Shed { upstream, source }
             })?;

@@ -6,9 +6,10 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::Error;
 use super::peer::Full;
+use super::{Error, Peer};
 use crate::context::Failure;
+use crate::load_balancing::{Outcome, Pick};
 use crate::resilience::{DeadlineExceeded, Miss, Permit, Pushback};
 
 /// A try that brought no answer.
@@ -28,6 +29,8 @@ pub(super) struct Missed {
 enum Health {
     /// It answered, whatever it said.
     Well,
+    /// It answered with what may be its own fault or that of the request: others are better, but it may be asked.
+    Doubtful,
     /// It did not, or said itself that it can't.
     Ill,
     /// Nothing.
@@ -67,7 +70,7 @@ impl Missed {
             Failure::Malformed(_) => {
                 Self { error: failure.into(), code, miss: None, health: Health::Ill }
             }
-            _ => Self { error: failure.into(), code, miss: None, health: Health::Well },
+            _ => Self { error: failure.into(), code, miss: None, health: Health::of(code) },
         }
     }
 
@@ -82,12 +85,38 @@ impl Missed {
         }
     }
 
-    /// Tells the breaker.
-    pub(super) fn tell(&self, permit: Permit) {
+    /// Tells the balancer, the breaker, and whoever watches the endpoint.
+    pub(super) fn tell(&self, pick: Pick<'_, Arc<Peer>>, permit: Permit) {
         match self.health {
-            Health::Well => permit.succeeded(),
-            Health::Ill => permit.failed(),
-            Health::Unknown => drop(permit),
+            Health::Well => {
+                permit.succeeded();
+                pick.end(Outcome::Answered);
+            }
+            Health::Doubtful => {
+                permit.succeeded();
+                pick.end(Outcome::Failed);
+            }
+            Health::Ill => {
+                if matches!(self.error, Error::Unreachable { .. } | Error::Late { .. }) {
+                    pick.peer().doubt();
+                }
+                permit.failed();
+                pick.end(Outcome::Failed);
+            }
+            Health::Unknown => {}
+        }
+    }
+}
+
+impl Health {
+    /// What a service's own word says about it.
+    fn of(code: Code) -> Self {
+        match code {
+            Code::Unavailable => Self::Ill,
+            Code::Unknown | Code::Internal | Code::DataLoss => Self::Doubtful,
+            // Whether it was too slow or had too little time, it does not know either.
+            Code::DeadlineExceeded | Code::Cancelled => Self::Unknown,
+            _ => Self::Well,
         }
     }
 }

@@ -1,39 +1,26 @@
 //! One endpoint with its connections. It outlives a reload of the configuration.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
 use thiserror::Error;
-use tokio::time;
+use tokio::sync::Notify;
 use tonic::transport;
 
 use super::connections::Connections;
-use super::{Method, answer};
+use super::{Method, answer, probe};
 use crate::context::{Failure, Reply};
-use crate::load_balancing::Endpoint;
+use crate::load_balancing::{Endpoint, HealthCheck};
 use crate::resilience::CircuitBreaker;
 
-/// The address of an endpoint is not one.
-#[derive(Debug, Error)]
-pub(crate) enum InvalidAddress {
-    /// Not `http://host:port`.
-    #[error(
-        "`{0}` is not an endpoint: write http://HOST:PORT, without a path; TLS to services is not built"
-    )]
-    Shape(String),
-    /// The transport refuses it.
-    #[error("`{address}` is not an endpoint")]
-    Transport {
-        /// The address as written.
-        address: String,
-        /// What the transport says.
-        #[source]
-        source: transport::Error,
-    },
+impl AsRef<Endpoint> for Arc<Peer> {
+    fn as_ref(&self) -> &Endpoint {
+        &self.endpoint
+    }
 }
 
 /// There is no place for another stream.
@@ -44,41 +31,50 @@ pub(super) struct Full;
 /// One endpoint and the connections to it.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    endpoint: Arc<Endpoint>,
+    endpoint: Endpoint,
     connections: Connections,
     breaker: Arc<CircuitBreaker>,
+    watched: AtomicBool,
     tried: AtomicBool,
+    /// Told when a connection to it fails: for whoever asks how it is, and for whoever asks where it is.
+    trouble: Arc<Notify>,
+    moved: Arc<Notify>,
 }
 
 impl Peer {
-    /// Prepares connections to `http://host:port`. Needs a runtime; connects to nothing yet.
-    pub(crate) fn new(address: &str) -> Result<Self, InvalidAddress> {
-        let shape = || InvalidAddress::Shape(address.to_owned());
-        let uri: Uri = address.parse().map_err(|_| shape())?;
-        let (host, port) = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or_default());
-        // One spelling for each address: without user, path, query or zeros before the port.
-        if uri.scheme() != Some(&Scheme::HTTP) || address != format!("http://{host}:{port}") {
-            return Err(shape());
-        }
-        let refused = |source| InvalidAddress::Transport { address: address.to_owned(), source };
-        // What tonic leaves open or unlimited is decided here, once.
-        let transport = transport::Endpoint::from_shared(address.to_owned())
-            .map_err(refused)?
-            .user_agent(concat!("gateway/", env!("CARGO_PKG_VERSION")))
-            .map_err(refused)?
+    /// Prepares connections to an address, where the services go by that authority if it is another. `moved` is told
+    /// when it can't be reached. Needs a runtime; connects to nothing yet.
+    pub(super) fn new(
+        address: SocketAddr,
+        authority: Option<&str>,
+        moved: Arc<Notify>,
+    ) -> Result<Self, transport::Error> {
+        let address = format!("http://{address}");
+        // What tonic leaves open or unlimited is decided here, once. A connection without calls is not pinged: services
+        // are entitled to close one that is pinged for nothing (gRPC keepalive), and the checks of health are calls.
+        let mut transport = transport::Endpoint::from_shared(address.clone())?
+            .user_agent(concat!("gateway/", env!("CARGO_PKG_VERSION")))?
             .connect_timeout(Duration::from_secs(2))
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(5))
             .http2_max_header_list_size(16 * 1024);
-        let endpoint = Arc::new(Endpoint::new(address));
-        let connections = Connections::new(transport);
-        let (breaker, tried) = (Arc::default(), AtomicBool::new(false));
-        Ok(Self { endpoint, connections, breaker, tried })
+        if let Some(origin) = authority.and_then(|name| format!("http://{name}").parse().ok()) {
+            transport = transport.origin(origin);
+        }
+        Ok(Self {
+            endpoint: Endpoint::new(&address),
+            connections: Connections::new(&transport),
+            breaker: Arc::default(),
+            watched: AtomicBool::new(false),
+            tried: AtomicBool::new(false),
+            trouble: Arc::default(),
+            moved,
+        })
     }
 
     /// The endpoint as the balancer knows it.
-    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
+    pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
@@ -87,20 +83,32 @@ impl Peer {
         &self.breaker
     }
 
-    /// Whether [`Self::warm`] has ended once, well or badly.
+    /// Begins to ask it how it is, once, for as long as somebody holds it.
+    pub(super) fn watch(self: &Arc<Self>, settings: &HealthCheck) {
+        if !self.watched.swap(true, Ordering::AcqRel) {
+            tokio::spawn(probe::watch(Arc::downgrade(self), settings.clone()));
+        }
+    }
+
+    /// Whether it was asked once, well or badly.
     pub(crate) fn tried(&self) -> bool {
         self.tried.load(Ordering::Acquire)
     }
 
-    /// Opens the connection for calls by asking the endpoint for its health, whatever it answers, for at most three seconds.
-    pub(crate) async fn warm(&self) {
-        let path = PathAndQuery::from_static("/grpc.health.v1.Health/Check");
-        let method = Method { path, streams: false };
-        let check = self.send(&method, Bytes::new(), HeaderMap::new());
-        if let Ok(Err(failure)) = time::timeout(Duration::from_secs(3), check).await {
-            tracing::debug!(endpoint = %self.endpoint.address(), ?failure, "endpoint does not say it is well");
-        }
+    /// Notes that it was asked once.
+    pub(super) fn set_tried(&self) {
         self.tried.store(true, Ordering::Release);
+    }
+
+    /// Tells those who watch it that a connection to it failed.
+    pub(super) fn doubt(&self) {
+        self.trouble.notify_one();
+        self.moved.notify_one();
+    }
+
+    /// Told when a connection to it fails.
+    pub(super) fn trouble(&self) -> Arc<Notify> {
+        Arc::clone(&self.trouble)
     }
 
     /// One try.

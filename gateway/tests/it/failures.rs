@@ -22,7 +22,9 @@ async fn another_endpoint_takes_the_call_when_one_can_not_be_reached() {
     let alive = Upstream::content().await;
     let ((_held, gone), (_held_too, gone_too)) = (nobody(), nobody());
     let gate = Gate::start(|config| {
-        config.upstream("kitchen", "kitchen.v1.Kitchen", &[&gone, &alive.url(), &gone_too])
+        config
+            .upstream("kitchen", "kitchen.v1.Kitchen", &[&gone, &alive.url(), &gone_too])
+            .section("load_balancing", "{ algorithm: round_robin }")
     })
     .await;
     let mut tries = Vec::new();
@@ -54,7 +56,9 @@ async fn another_endpoint_takes_the_call_when_one_swallows_everything() {
     let gate = Gate::start(|config| {
         let config =
             config.upstream("kitchen", "kitchen.v1.Kitchen", &urls.each_ref().map(String::as_str));
-        config.section("resilience", "{ deadline: 20s }")
+        config
+            .section("resilience", "{ deadline: 20s }")
+            .section("load_balancing", "{ algorithm: round_robin }")
     })
     .await;
     let mut tries = Vec::new();

@@ -14,6 +14,7 @@ mod framing;
 mod grpc;
 mod http2;
 mod http_rule;
+mod load_balancing;
 mod metadata;
 mod mistakes;
 mod paths;

@@ -115,7 +115,7 @@ async fn upstreams() {
     check(
         "[kitchen.v1.Cellar]",
         "[]",
-        &["upstreams.cellar.services: there is no service: write at least one, as package.Service"],
+        &["upstreams.cellar.services: there is no service: write at least one, as package.Service, or give it a part of an RPC in load_balancing.split"],
     )
     .await;
     check("[\"http://127.0.0.1:1\"]", "[]", &[
@@ -134,6 +134,22 @@ async fn upstreams() {
         &["5:44: upstreams: unknown field `endpoint`, expected one of services, endpoints"],
     )
     .await;
+    for (endpoint, complaint) in [
+        (
+            r#"{ address: "http://127.0.0.1:1", weight: 0 }"#,
+            "5:56: upstreams: `0` is not a weight: write a whole number from 1 to 1000, or leave the endpoint out",
+        ),
+        (
+            r#"{ address: "http://127.0.0.1:1", wait: 2 }"#,
+            "5:89: upstreams: unknown field `wait`, expected one of address, weight",
+        ),
+        (
+            r#"{ address: "tcp://127.0.0.1:1", weight: 2 }"#,
+            "5:56: upstreams.cellar.endpoints: `tcp://127.0.0.1:1` is not an endpoint: write http://HOST:PORT, or srv://NAME for what a name service knows, without a path; TLS to services is not built",
+        ),
+    ] {
+        check("\"http://127.0.0.1:1\"", endpoint, &[complaint]).await;
+    }
     let wrong = [
         "127.0.0.1:1",
         "https://127.0.0.1:1",
@@ -148,7 +164,7 @@ async fn upstreams() {
     ];
     for wrong in wrong {
         check("http://127.0.0.1:1", wrong, &[&format!(
-            "5:56: upstreams.cellar.endpoints: `{wrong}` is not an endpoint: write http://HOST:PORT, without a path; TLS to services is not built"
+            "5:56: upstreams.cellar.endpoints: `{wrong}` is not an endpoint: write http://HOST:PORT, or srv://NAME for what a name service knows, without a path; TLS to services is not built"
         )])
         .await;
     }
@@ -365,7 +381,27 @@ async fn rooms() {
     for (section, complaint) in [
         (
             "load_balancing: { algorithm: random }",
-            "6:30: load_balancing: unknown variant `random`, expected one of least_requests, round_robin",
+            "6:30: load_balancing: unknown variant `random`, expected one of least_latency, least_requests, round_robin",
+        ),
+        (
+            "load_balancing: { ejection: { error_rate: 5 } }",
+            "6:43: load_balancing: `5` is not a share: write a whole number from 0 to 100 and %, such as 20%",
+        ),
+        (
+            "load_balancing: { split: { kitchen.v1.Cellar/GetWines: { cellar: 100 } } }",
+            "6:56: load_balancing.split.kitchen.v1.Cellar/GetWines: the schema has no RPC `kitchen.v1.Cellar/GetWines`; did you mean kitchen.v1.Cellar/GetWine?",
+        ),
+        (
+            "load_balancing: { split: { kitchen.v1.Cellar/GetWine: { cellars: 100 } } }",
+            "6:66: load_balancing.split.kitchen.v1.Cellar/GetWine.cellars: there is no upstream `cellars`; did you mean cellar?",
+        ),
+        (
+            "load_balancing: { split: { kitchen.v1.Cellar/GetWine: { cellar: 99 } } }",
+            "6:55: load_balancing.split.kitchen.v1.Cellar/GetWine: its parts come to 99: say how many calls of 100 each upstream gets",
+        ),
+        (
+            "load_balancing: { split: { kitchen.v1.Cellar/WatchWines: { cellar: 100 } } }",
+            "6:58: load_balancing.split.kitchen.v1.Cellar/WatchWines: nobody can call this RPC, so there is nothing to split: say in an access line who may, or leave it out",
         ),
         (
             "resilience: { deadline: 5 }",

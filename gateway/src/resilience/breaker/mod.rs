@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::retry::fraction;
 use super::window::Window;
 use crate::setting::Percent;
 
@@ -201,7 +200,7 @@ impl State {
         let doubled = 2_u32.saturating_pow(self.openings - 1);
         let longest = trip.open.saturating_mul(doubled).min(trip.max_open);
         // Up to a quarter less, so that gateways that saw the same failure do not probe together.
-        self.enter(Phase::Open { until: now + longest.mul_f64(1.0 - fraction() / 4.0) });
+        self.enter(Phase::Open { until: now + longest.mul_f64(1.0 - fastrand::f64() / 4.0) });
     }
 
     fn enter(&mut self, phase: Phase) {

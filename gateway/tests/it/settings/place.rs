@@ -69,7 +69,9 @@ async fn upstreams_endpoints() {
     Gate::before(&there).await.get("/v1/dishes/soup").await.is(200);
     assert_eq!((here.seen().len(), there.seen().len()), (1, 1));
     let both = Gate::start(|config| {
-        config.upstream("kitchen", "kitchen.v1.Kitchen", &[&here.url(), &there.url()])
+        config
+            .upstream("kitchen", "kitchen.v1.Kitchen", &[&here.url(), &there.url()])
+            .section("load_balancing", "{ algorithm: round_robin }")
     })
     .await;
     for _ in 0..4 {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::json;
 use tonic::Request;
 
-use crate::stand::{Answer, Gate, Issuer, Key, Latch, Upstream};
+use crate::stand::{Answer, Gate, Issuer, Key, Upstream};
 
 #[tokio::test]
 async fn authentication_issuers() {
@@ -110,38 +110,6 @@ async fn authorization_ownership_upstream() {
     let refused = cook().token(&key.token(&json!({"sub": "ada"}))).await.is(404).problem();
     assert_eq!(refused["detail"], "not yours");
     assert_eq!(kitchen.only_call().header("x-principal-id"), Some("ada"));
-}
-
-#[tokio::test]
-async fn load_balancing_algorithm() {
-    for (algorithm, expected) in [("round_robin", 3), ("least_requests", 1)] {
-        let latch = Latch::default();
-        let busy = {
-            let latch = latch.clone();
-            Upstream::answering(move |_| Answer::wire(b"").when(&latch)).await
-        };
-        let free = Upstream::content().await;
-        let gate = Gate::start(|config| {
-            config
-                .upstream("kitchen", "kitchen.v1.Kitchen", &[&busy.url(), &free.url()])
-                .section("load_balancing", &format!("{{ algorithm: {algorithm} }}"))
-        })
-        .await;
-        // One after the other, but nobody waits for what the busy one holds.
-        let mut held = Vec::new();
-        for _ in 0..5 {
-            let mut asked = tokio::spawn(gate.get("/v1/dishes/soup").into_future());
-            tokio::select! {
-                answered = &mut asked => { answered.unwrap().is(200); }
-                () = busy.called(held.len() + 1) => held.push(asked),
-            }
-        }
-        assert_eq!(held.len(), expected, "{algorithm}");
-        latch.open();
-        for held in held {
-            held.await.unwrap().is(200);
-        }
-    }
 }
 
 #[tokio::test]

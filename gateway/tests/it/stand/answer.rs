@@ -1,6 +1,7 @@
 //! What a scripted service answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -124,6 +125,17 @@ impl Answer {
     /// Waits with the answer until the latch is opened.
     pub(crate) fn when(self, latch: &Latch) -> Self {
         Self { latch: Some(latch.clone()), ..self }
+    }
+
+    /// Takes that long.
+    pub(crate) fn after(self, time: Duration) -> Self {
+        let latch = Latch::default();
+        let answer = self.when(&latch);
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            latch.open();
+        });
+        answer
     }
 
     /// Keeps the stream open behind its last message.

@@ -78,8 +78,12 @@ impl Config {
     /// A service and where it is served.
     pub(crate) fn upstream(&mut self, name: &str, service: &str, urls: &[&str]) -> &mut Self {
         let urls = urls.iter().map(|url| format!("\"{url}\"")).collect::<Vec<_>>().join(", ");
-        let entry = format!("{{ services: [{service}], endpoints: [{urls}] }}");
-        self.upstreams.insert(name.to_owned(), entry);
+        self.entry(name, &format!("{{ services: [{service}], endpoints: [{urls}] }}"))
+    }
+
+    /// An upstream, as it is written.
+    pub(crate) fn entry(&mut self, name: &str, text: &str) -> &mut Self {
+        self.upstreams.insert(name.to_owned(), text.to_owned());
         self
     }
 

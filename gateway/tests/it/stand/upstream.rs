@@ -3,9 +3,10 @@
 //! It speaks HTTP/2 by hand, so that it can also answer what no gRPC library would.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, future, stream};
@@ -35,6 +36,8 @@ pub(crate) struct Seen {
     pub(crate) headers: HeaderMap,
     /// The message as wire bytes.
     pub(crate) message: Bytes,
+    /// By which name it was called.
+    pub(crate) authority: String,
 }
 
 impl Seen {
@@ -63,6 +66,19 @@ struct Memory {
     seen: watch::Sender<Vec<Seen>>,
     cancelled: watch::Sender<usize>,
     connections: AtomicUsize,
+    health: Mutex<Health>,
+}
+
+/// What it says of its health, and what it was asked.
+struct Health {
+    answer: Answer,
+    asked: Vec<Bytes>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { answer: Answer::error(tonic::Code::Unimplemented, ""), asked: Vec::new() }
+    }
 }
 
 type Script = Arc<dyn Fn(&Seen) -> Answer + Send + Sync>;
@@ -80,11 +96,19 @@ impl Upstream {
         address: &str,
         script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::try_at(address, script).await.unwrap()
+    }
+
+    /// The same, if the address is free.
+    pub(crate) async fn try_at(
+        address: &str,
+        script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
         let memory = Arc::new(Memory::default());
         let task = tokio::spawn(accept(listener, Arc::new(script), Arc::clone(&memory)));
-        Self { address, memory, task }
+        Ok(Self { address, memory, task })
     }
 
     /// A service that answers every call with an empty message, which is one of every type.
@@ -117,6 +141,16 @@ impl Upstream {
     /// Forgets what it saw.
     pub(crate) fn forget(&self) {
         self.memory.seen.send_replace(Vec::new());
+    }
+
+    /// Answers this when it is asked how it is; at first it knows no such question.
+    pub(crate) fn is_as_well_as(&self, answer: Answer) {
+        self.memory.health.lock().unwrap().answer = answer;
+    }
+
+    /// What it was asked about how it is, as messages.
+    pub(crate) fn checks(&self) -> Vec<Bytes> {
+        self.memory.health.lock().unwrap().asked.clone()
     }
 
     /// How many connections were made to it.
@@ -174,9 +208,18 @@ async fn answer(
     let rpc = head.uri.path().trim_start_matches('/').to_owned();
     let body = body.collect().await?.to_bytes();
     let message = if body.len() < 5 { Bytes::new() } else { body.slice(5..) };
-    let seen = Seen { rpc, headers: head.headers, message };
+    let authority = head.uri.authority().map(ToString::to_string).unwrap_or_default();
+    let seen = Seen { rpc, headers: head.headers, message, authority };
     if seen.rpc == "grpc.health.v1.Health/Check" {
-        return Ok(rendered(Answer::error(tonic::Code::Unimplemented, ""), None));
+        let answer = {
+            let mut health = memory.health.lock().unwrap();
+            health.asked.push(seen.message);
+            health.answer.clone()
+        };
+        if let Some(latch) = &answer.latch {
+            latch.opened().await;
+        }
+        return Ok(rendered(answer, None));
     }
     let answer = script(&seen);
     memory.seen.send_modify(|all| all.push(seen));
