@@ -12,10 +12,12 @@ use tonic::Code;
 
 use crate::stand::{Answer, Gate, Latch, Upstream, until};
 
-/// A kitchen of these endpoints.
+/// A kitchen of these endpoints, in turn.
 async fn gate(urls: &[&str], resilience: &str) -> Gate {
     Gate::start(|config| {
-        config.upstream("kitchen", "kitchen.v1.Kitchen", urls).section("resilience", resilience)
+        let config = config.upstream("kitchen", "kitchen.v1.Kitchen", urls);
+        let config = config.section("load_balancing", "{ algorithm: round_robin }");
+        config.section("resilience", resilience)
     })
     .await
 }
