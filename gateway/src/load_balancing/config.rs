@@ -17,6 +17,8 @@ pub(crate) struct Config {
     pub(crate) ejection: Ejection,
     /// How endpoints are asked whether they are well.
     pub(crate) health_check: HealthCheck,
+    /// After how long a silent connection is pinged, to know whether anybody is still there (RFC 9113, section 6.7).
+    pub(crate) ping_interval: Period,
     /// After how long a name is asked for again at the latest; sooner when its records live shorter.
     pub(crate) dns_refresh: Period,
     /// Whom names are asked of; none is whom the host asks.
@@ -31,6 +33,7 @@ impl Default for Config {
             algorithm: Algorithm::default(),
             ejection: Ejection::default(),
             health_check: HealthCheck::default(),
+            ping_interval: Period::millis(10_000),
             dns_refresh: Period::millis(5_000),
             dns_server: None,
             split: BTreeMap::new(),

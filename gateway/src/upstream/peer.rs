@@ -42,22 +42,24 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Prepares connections to an address, where the services go by that authority if it is another. `moved` is told
-    /// when it can't be reached. Needs a runtime; connects to nothing yet.
+    /// Prepares connections to an address, where the services go by that authority if it is another. One that is silent
+    /// for `ping` is pinged. `moved` is told when the address can't be reached. Needs a runtime; connects to nothing yet.
     pub(super) fn new(
         address: SocketAddr,
         authority: Option<&str>,
+        ping: Duration,
         moved: Arc<Notify>,
     ) -> Result<Self, transport::Error> {
         let address = format!("http://{address}");
-        // What tonic leaves open or unlimited is decided here, once. A connection without calls is not pinged: services
-        // are entitled to close one that is pinged for nothing (gRPC keepalive), and the checks of health are calls.
+        // What tonic leaves open or unlimited is decided here, once. A connection without calls is pinged too: a firewall
+        // that has forgotten it says so to nobody, and the next call would wait in vain.
         let mut transport = transport::Endpoint::from_shared(address.clone())?
             .user_agent(concat!("gateway/", env!("CARGO_PKG_VERSION")))?
             .connect_timeout(Duration::from_secs(2))
             .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(10))
+            .http2_keep_alive_interval(ping)
             .keep_alive_timeout(Duration::from_secs(5))
+            .keep_alive_while_idle(true)
             .http2_max_header_list_size(16 * 1024);
         if let Some(origin) = authority.and_then(|name| format!("http://{name}").parse().ok()) {
             transport = transport.origin(origin);

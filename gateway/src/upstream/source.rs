@@ -25,6 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
     health: HealthCheck,
+    ping: Duration,
     refresh: Duration,
     server: Option<SocketAddr>,
 }
@@ -33,7 +34,8 @@ impl Settings {
     /// Those of the section.
     pub(crate) fn of(config: &load_balancing::Config) -> Self {
         let health = config.health_check.clone();
-        Self { health, refresh: config.dns_refresh.duration(), server: config.dns_server }
+        let (ping, refresh) = (config.ping_interval.duration(), config.dns_refresh.duration());
+        Self { health, ping, refresh, server: config.dns_server }
     }
 }
 
@@ -104,7 +106,8 @@ impl Source {
 
     fn peer(&self, address: SocketAddr) -> Result<Arc<Peer>, transport::Error> {
         let authority = self.address.authority();
-        Peer::new(address, authority.as_deref(), Arc::clone(&self.trouble)).map(Arc::new)
+        let (ping, moved) = (self.settings.ping, Arc::clone(&self.trouble));
+        Peer::new(address, authority.as_deref(), ping, moved).map(Arc::new)
     }
 
     /// Takes over what was found. Whoever is still there stays who it was.

@@ -1,5 +1,9 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tonic::Code;
 
 use crate::stand::{Answer, Gate, Latch, Mood, Names, Record, Upstream, until};
@@ -185,6 +189,70 @@ async fn load_balancing_dns_refresh_and_dns_server() {
     let asked = || names.each_ref().map(|names| names.asked("kitchen.example"));
     until("two are asked again", async || asked()[1] > 2 && asked()[2] > 2).await;
     assert!(asked()[0] <= 2, "{:?}", asked());
+}
+
+/// A server of HTTP/2 that answers nothing but pings, and counts those of a connection on which no call is open.
+async fn silent() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let pings = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&pings);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let pings = Arc::clone(&counted);
+            tokio::spawn(async move {
+                let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+                stream.write_all(&settings).await?;
+                stream.read_exact(&mut [0; "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len()]).await?;
+                let mut open = 0_usize;
+                loop {
+                    // A frame: the length in three bytes, type, flags, the stream in four (RFC 9113, section 4.1).
+                    let mut head = [0; 9];
+                    stream.read_exact(&mut head).await?;
+                    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+                    let mut payload = vec![0; length as usize];
+                    stream.read_exact(&mut payload).await?;
+                    match (head[3], head[4]) {
+                        (1, _) => open += 1,
+                        (3, _) => open -= 1,
+                        (6, 0) => {
+                            pings.fetch_add(usize::from(open == 0), Relaxed);
+                            head[4] = 1;
+                            stream.write_all(&[&head[..], &payload].concat()).await?;
+                        }
+                        _ => {}
+                    }
+                }
+                #[expect(unreachable_code, reason = "it says what can go wrong")]
+                std::io::Result::Ok(())
+            });
+        }
+    });
+    (url, pings)
+}
+
+#[tokio::test]
+async fn load_balancing_ping_interval() {
+    let ((often, pings), (seldom, none)) = (silent().await, silent().await);
+    for (url, interval) in [(&often, "100ms"), (&seldom, "1h")] {
+        let settings = format!(
+            "{{ ping_interval: {interval}, health_check: {{ interval: 1h, timeout: 100ms }} }}"
+        );
+        let gate = Gate::start(|config| {
+            config
+                .upstream("kitchen", "kitchen.v1.Kitchen", &[url])
+                .section("load_balancing", &settings)
+        })
+        .await;
+        if interval == "100ms" {
+            until("a silent connection is pinged", async || pings.load(Relaxed) > 5).await;
+        } else {
+            // The question how it is, and the time in which the other was pinged.
+            let asked = gate.get("/v1/dishes/soup").header("grpc-timeout", "1S").await;
+            asked.is(504);
+        }
+    }
+    assert_eq!(none.load(Relaxed), 0);
 }
 
 #[tokio::test]
