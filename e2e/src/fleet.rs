@@ -32,7 +32,8 @@ impl Fleet {
             environment: ports.environment(&folder.join("shop.binpb")),
             log: folder.join("log").join(format!("{role}.log")),
         };
-        let parts = Role::ALL.map(|role| (role, Part::new(recipe(role)))).into();
+        let roles = Role::ALL.into_iter().chain([Role::Product3]);
+        let parts = roles.map(|role| (role, Part::new(recipe(role)))).collect();
         Self { parts, ports }
     }
 
@@ -84,8 +85,8 @@ impl Fleet {
 
     /// Stops every part, the door first and then what stands behind it, each after it has finished what it was doing.
     pub async fn stop(&self) {
-        for role in Role::ALL.into_iter().rev() {
-            self.part(role).stop(DRAIN).await;
+        for part in self.parts.values().rev() {
+            part.stop(DRAIN).await;
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Read it in this order: [`role`] names the parts of the shop and how each is started, [`part`] is one running part,
 //! [`bed`] a whole shop of its own for a test, [`doors`] two gateways that count together, [`shop`] the client that tests speak through, [`scripted`] a gRPC server
-//! that a test writes itself, [`road`] the way to a service, which can be bad, [`browser`] a real browser, [`scene`] the lessons, [`demo`] the commands for people,
+//! that a test writes itself, [`road`] the way to a service, which can be bad, [`pace`] clients who come whether those before were served or not, [`browser`] a real browser, [`scene`] the lessons, [`demo`] the commands for people,
 //! [`bench`](mod@bench) the measurements.
 
 pub mod bed;
@@ -14,6 +14,7 @@ pub mod dynamic;
 pub mod fleet;
 pub mod log;
 pub mod open;
+pub mod pace;
 pub mod part;
 pub mod ready;
 pub mod redis;

@@ -1,5 +1,7 @@
 //! What a part has said: the lines of its log file.
 
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -24,6 +26,21 @@ impl Log {
         std::fs::read(&self.0)
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .unwrap_or_default()
+    }
+
+    /// How much was said so far: where [`after`](Self::after) begins.
+    pub fn length(&self) -> u64 {
+        std::fs::metadata(&self.0).map(|file| file.len()).unwrap_or_default()
+    }
+
+    /// What was said after so much. A log of many thousand lines is not to be read from its beginning again and again.
+    pub fn after(&self, length: u64) -> String {
+        let mut bytes = Vec::new();
+        let read = File::open(&self.0).and_then(|mut file| {
+            file.seek(SeekFrom::Start(length))?;
+            file.read_to_end(&mut bytes)
+        });
+        read.map(|_| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// The lines that are JSON objects, oldest first.

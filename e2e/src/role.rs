@@ -16,6 +16,8 @@ pub enum Role {
     Product,
     /// A second process of the product service on the same database: what there is to balance between.
     Product2,
+    /// A third one, for those who want to lose one of three: only beds that ask for it have it.
+    Product3,
     /// Payments.
     Payment,
     /// Orders.
@@ -25,7 +27,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Every part, in the order in which the shop starts; it stops the other way round.
+    /// Every part of the shop, in the order in which the shop starts; it stops the other way round.
     pub const ALL: [Self; 6] =
         [Self::User, Self::Product, Self::Product2, Self::Payment, Self::Order, Self::Gateway];
 
@@ -33,12 +35,16 @@ impl Role {
     pub const SERVICES: [Self; 5] =
         [Self::User, Self::Product, Self::Product2, Self::Payment, Self::Order];
 
+    /// The product services of a bed that has three of them.
+    pub const PRODUCTS: [Self; 3] = [Self::Product, Self::Product2, Self::Product3];
+
     /// The name of this part in messages and file names.
     pub fn name(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Product => "product",
             Self::Product2 => "product-2",
+            Self::Product3 => "product-3",
             Self::Payment => "payment",
             Self::Order => "order",
             Self::Gateway => "gateway",
@@ -47,7 +53,7 @@ impl Role {
 
     /// The name that `demo part` knows the program by.
     fn program(self) -> &'static str {
-        if self == Self::Product2 { "product" } else { self.name() }
+        if Self::PRODUCTS.contains(&self) { "product" } else { self.name() }
     }
 
     /// The port that the shop uses when nobody asks for another.
@@ -56,6 +62,7 @@ impl Role {
             Self::User => 50051,
             Self::Product => 50052,
             Self::Product2 => 50062,
+            Self::Product3 => 50072,
             Self::Order => 50053,
             Self::Payment => 50054,
             Self::Gateway => 8080,
@@ -68,6 +75,7 @@ impl Role {
             Self::User => "USER_PORT",
             Self::Product => "PRODUCT_PORT",
             Self::Product2 => "PRODUCT_2_PORT",
+            Self::Product3 => "PRODUCT_3_PORT",
             Self::Order => "ORDER_PORT",
             Self::Payment => "PAYMENT_PORT",
             Self::Gateway => "GATEWAY_PORT",
@@ -80,6 +88,7 @@ impl Role {
             Self::User => Some("USER_ADDR"),
             Self::Product => Some("PRODUCT_ADDR"),
             Self::Product2 => Some("PRODUCT_2_ADDR"),
+            Self::Product3 => Some("PRODUCT_3_ADDR"),
             Self::Order => Some("ORDER_ADDR"),
             Self::Payment => Some("PAYMENT_ADDR"),
             Self::Gateway => None,
@@ -116,10 +125,11 @@ impl Ports {
         }
     }
 
-    /// One port for each part in the order of [`Role::ALL`], and the last for operators.
-    pub fn of(ports: [u16; 7]) -> Self {
-        let [.., console] = ports;
-        Self { parts: Role::ALL.into_iter().zip(ports).collect(), console }
+    /// One port for each part in the order of [`Role::ALL`], one for a third product service, and the last for operators.
+    pub fn of(ports: [u16; 8]) -> Self {
+        let [.., third, console] = ports;
+        let parts = Role::ALL.into_iter().zip(ports).chain([(Role::Product3, third)]);
+        Self { parts: parts.collect(), console }
     }
 
     /// Puts a part elsewhere.
@@ -181,9 +191,9 @@ impl Ports {
             (CONSOLE_VARIABLE, self.console.to_string().into()),
             ("SCHEMA", schema.into()),
         ];
-        for role in Role::ALL {
+        for role in self.parts.keys() {
             variables.extend(
-                role.address_variable().map(|name| (name, self.address(role).to_string().into())),
+                role.address_variable().map(|name| (name, self.address(*role).to_string().into())),
             );
         }
         variables

@@ -13,8 +13,8 @@ use crate::role::Ports;
 const FIRST: u16 = 20_000;
 const LAST: u16 = 32_000;
 
-/// The guard's port, one for each part, one for operators.
-const SIZE: u16 = 8;
+/// The guard's port, one for each part and a third product service, one for operators.
+const SIZE: u16 = 9;
 
 /// Holds a block of ports.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub fn take() -> (Block, Ports) {
     for step in 0..blocks {
         let base = FIRST + (start + step) % blocks * SIZE;
         let Ok(guard) = listen(base) else { continue };
-        let ports: [u16; 7] =
+        let ports: [u16; 8] =
             std::array::from_fn(|index| base + 1 + u16::try_from(index).unwrap_or_default());
         if ports.iter().all(|port| listen(*port).is_ok()) {
             return (Block { _guard: guard }, Ports::of(ports));

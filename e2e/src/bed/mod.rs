@@ -4,6 +4,7 @@
 //! can kill, freeze and restart its parts while others run.
 
 mod block;
+mod faults;
 mod folder;
 
 use std::ffi::OsString;
@@ -36,6 +37,7 @@ pub struct Setup {
     schema: Vec<u8>,
     extra: Vec<(Role, OsString)>,
     limited: bool,
+    three: bool,
 }
 
 impl Setup {
@@ -48,6 +50,7 @@ impl Setup {
             schema: proto::DESCRIPTORS.to_vec(),
             extra: Vec::new(),
             limited: false,
+            three: false,
         }
     }
 
@@ -70,6 +73,18 @@ impl Setup {
     pub fn empty(mut self) -> Self {
         self.absent.extend(Role::ALL);
         self
+    }
+
+    /// Only the door and three product services, which can be made to fail: enough to lose one and look on.
+    #[must_use]
+    pub fn three_products(mut self) -> Self {
+        self.absent.extend([Role::User, Role::Payment, Role::Order]);
+        self.three = true;
+        for role in Role::PRODUCTS {
+            self = self.argument(role, &["--faults"]);
+        }
+        let second = "      - \"http://${PRODUCT_2_ADDR:-127.0.0.1:50062}\"\n";
+        self.config(second, &format!("{second}      - \"http://${{PRODUCT_3_ADDR}}\"\n"))
     }
 
     /// Gives a part more words on its command line.
@@ -116,7 +131,9 @@ impl Setup {
         let bed = Bed { fleet, folder, _block: block };
 
         let wanted = |role: &Role| !self.absent.contains(role);
-        let services: Vec<Role> = Role::SERVICES.into_iter().filter(wanted).collect();
+        let third = Some(Role::Product3).filter(|_| self.three);
+        let services: Vec<Role> =
+            Role::SERVICES.into_iter().chain(third).filter(wanted).collect();
         bed.start_all(&services).await;
         if wanted(&Role::Gateway) {
             bed.start(Role::Gateway).await;
@@ -197,7 +214,7 @@ impl Bed {
         let of = |role: Role| {
             self.part(role).log().records().into_iter().filter(about).map(move |line| (role, line))
         };
-        Role::SERVICES.into_iter().flat_map(of).collect()
+        Role::SERVICES.into_iter().chain([Role::Product3]).flat_map(of).collect()
     }
 }
 

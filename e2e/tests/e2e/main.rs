@@ -13,6 +13,7 @@ mod books;
 mod browser;
 mod crash;
 mod door;
+mod failover;
 mod flow;
 mod framing;
 mod grpc;
@@ -20,6 +21,9 @@ mod idempotency;
 mod issuer;
 mod load_balancing;
 mod monitoring;
+// The name service that the gateway is tested with within its own crate.
+#[path = "../../../gateway/tests/it/stand/names.rs"]
+mod names;
 mod new_service;
 mod ownership;
 mod pages;

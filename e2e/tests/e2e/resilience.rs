@@ -11,7 +11,6 @@ use proto::kit::v1::fault_service_client::FaultServiceClient;
 use proto::kit::v1::{AbortRequest, Fault, SetFaultRequest};
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tonic::Code;
 
 use crate::books;
@@ -192,16 +191,6 @@ async fn sigterm_ends_it_in_order_and_lets_no_request_fall() {
     let _ = slow.await.unwrap().expect_status(200);
 }
 
-/// How a product service is made to fail.
-async fn fault(bed: &Bed, role: Role, fault: Fault) {
-    let mut faults = faults(bed, role).await;
-    let _ = faults.set_fault(SetFaultRequest { fault: Some(fault) }).await.unwrap();
-}
-
-async fn faults(bed: &Bed, role: Role) -> FaultServiceClient<tonic::transport::Channel> {
-    FaultServiceClient::connect(format!("http://{}", bed.ports().address(role))).await.unwrap()
-}
-
 /// A shop whose product services can be made to fail.
 fn faulty() -> Setup {
     setup().argument(Role::Product, &["--faults"]).argument(Role::Product2, &["--faults"])
@@ -216,38 +205,6 @@ fn calls(bed: &Bed, rpc: &str) -> usize {
 }
 
 #[tokio::test]
-async fn when_everything_fails_the_tries_stay_within_the_budget() {
-    let bed = faulty()
-        .config("  attempts: 3\n", "  attempts: 3\n  breaker: { enabled: false }\n")
-        .start()
-        .await;
-    for role in PRODUCTS {
-        fault(&bed, role, Fault { error_percent: 100, ..Fault::default() }).await;
-    }
-    let (requests, began) = (1_000, Instant::now());
-    let mut asked = JoinSet::new();
-    for _ in 0..8 {
-        let shop = bed.shop();
-        asked.spawn(async move {
-            for _ in 0..requests / 8 {
-                let _ = shop.get("/api/products/p-1").await.expect_problem(503, "UNAVAILABLE");
-            }
-        });
-    }
-    while let Some(done) = asked.join_next().await {
-        done.unwrap();
-    }
-    let periods = usize::try_from(began.elapsed().as_secs() / 10 + 1).unwrap();
-    let rpc = "product.v1.ProductService/GetProduct";
-    let written = async || (calls(&bed, rpc) > requests).then_some(());
-    eventually("some are tried again", Duration::from_secs(5), written).await;
-    // The last lines of the services are written before their answers are read.
-    let tries = calls(&bed, rpc);
-    assert!(tries * 10 <= requests * 12 + periods * 30, "{tries} tries of {requests} requests");
-    assert!(tries * 10 >= requests * 11, "{tries} tries: the budget is there to be used");
-}
-
-#[tokio::test]
 async fn an_endpoint_that_only_fails_is_left_alone_and_found_again_when_it_is_well() {
     // By latency it would be asked once or twice: whoever fails is taken for slow.
     let bed = faulty().config("least_latency }", "round_robin }").start().await;
@@ -255,7 +212,7 @@ async fn an_endpoint_that_only_fails_is_left_alone_and_found_again_when_it_is_we
     for _ in 0..50 {
         let _ = bed.shop().get("/api/products/p-2").await.expect_status(200);
     }
-    fault(&bed, Role::Product, Fault { error_percent: 100, ..Fault::default() }).await;
+    bed.fail(Role::Product, Code::Unavailable).await;
     for _ in 0..100 {
         let _ = bed.shop().get("/api/products/p-1").await.expect_status(200);
     }
@@ -264,11 +221,7 @@ async fn an_endpoint_that_only_fails_is_left_alone_and_found_again_when_it_is_we
     let failed = |line: &&serde_json::Value| line["rpc"] == rpc && line["code"] == "UNAVAILABLE";
     let failed = lines.iter().filter(failed).count();
     assert!((5..30).contains(&failed), "{failed} of a hundred asked it");
-    let _ = faults(&bed, Role::Product)
-        .await
-        .clear_faults(proto::kit::v1::ClearFaultsRequest {})
-        .await
-        .unwrap();
+    bed.heal(Role::Product).await;
     eventually("it is asked again", Duration::from_secs(10), async || {
         let answer = bed.shop().get("/api/products/p-1").await.expect_status(200);
         let lines = bed.service_lines(answer.request_id()).await;
@@ -322,7 +275,7 @@ async fn a_killed_replica_costs_no_read() {
 #[tokio::test]
 async fn a_service_that_crashes_on_request_is_missed_by_nobody_who_reads() {
     let bed = faulty().start().await;
-    let gone = faults(&bed, Role::Product).await.abort(AbortRequest {}).await;
+    let gone = bed.faults(Role::Product).await.abort(AbortRequest {}).await;
     assert!(gone.is_err(), "there is nobody left to answer: {gone:?}");
     eventually("it has ended", Duration::from_secs(10), async || bed.part(Role::Product).ended())
         .await;
@@ -348,7 +301,7 @@ async fn beyond_its_room_a_service_turns_requests_away_at_once() {
     let room = "  max_requests: 4\n  max_queue: 0\n  attempts: 3\n";
     let bed = faulty().config("  attempts: 3\n", room).start().await;
     for role in PRODUCTS {
-        fault(&bed, role, Fault { pause: true, ..Fault::default() }).await;
+        bed.hold(role).await;
     }
     let shop = bed.shop();
     // Of five at once one is turned away.
@@ -401,51 +354,5 @@ async fn whatever_happens_to_the_way_is_answered_as_what_it_is() {
             (shop.get("/api/products/p-1").await.status == 200).then_some(())
         })
         .await;
-    }
-}
-
-/// Ten thousand requests, half of them given up by their clients at some moment of their lives.
-#[tokio::test]
-async fn requests_that_are_given_up_leave_nothing_behind_and_no_answer_goes_astray() {
-    let room = "  max_requests: 64\n  max_queue: 0\n  attempts: 3\n";
-    let bed = faulty().config("  attempts: 3\n", room).start().await;
-    for role in PRODUCTS {
-        let latency = Some(prost_types::Duration { seconds: 0, nanos: 2_000_000 });
-        fault(&bed, role, Fault { latency, ..Fault::default() }).await;
-    }
-    let mut clients = JoinSet::new();
-    for client in 0..20_u64 {
-        let shop = bed.shop();
-        clients.spawn(async move {
-            let mut answered = 0;
-            for round in 0..500_u64 {
-                let id = format!("p-{}", client + 1);
-                let ask = shop.get(&format!("/api/products/{id}")).attempt();
-                let patience = Duration::from_micros(2_500 * ((round * 7 + client) % 20));
-                if let Ok(answer) = tokio::time::timeout(patience, ask).await {
-                    let answer = answer.unwrap().expect_status(200);
-                    assert_eq!(answer.json["id"], id, "an answer of somebody else");
-                    answered += 1;
-                }
-            }
-            answered
-        });
-    }
-    let mut answered = 0;
-    while let Some(done) = clients.join_next().await {
-        answered += done.unwrap();
-    }
-    assert!((100..9_900).contains(&answered), "{answered} of 10000 were answered");
-    // Nothing is in flight: all the room there is can be taken at once.
-    for role in PRODUCTS {
-        fault(&bed, role, Fault { pause: true, ..Fault::default() }).await;
-    }
-    let mut held = JoinSet::new();
-    for _ in 0..64 {
-        let ask = bed.shop().get("/api/products/p-1").header("grpc-timeout", "1S");
-        held.spawn(async move { ask.await.status });
-    }
-    while let Some(status) = held.join_next().await {
-        assert_eq!(status.unwrap(), 504, "a place is still taken by one that was given up");
     }
 }

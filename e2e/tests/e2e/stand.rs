@@ -8,7 +8,7 @@ use std::time::Duration;
 use e2e::bed::{Bed, Setup};
 use e2e::role::Role;
 use e2e::shop::{Answer, Shop};
-use e2e::wait::until;
+use e2e::wait::{eventually, until};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -160,4 +160,32 @@ pub(crate) async fn adjust_stock(shop: &Shop, id: &str, delta: i64) -> Value {
     let root = shop.login("root@example.com").await;
     let request = shop.post(&format!("/api/products/{id}:adjustStock")).token(&root);
     request.json(&serde_json::json!({"delta": delta})).await.expect_status(200).json
+}
+
+/// How many calls of an RPC a log tells of. A service writes a line for each.
+pub(crate) fn calls(log: &str, rpc: &str) -> usize {
+    log.matches(rpc).count()
+}
+
+/// What the gateway says from now on.
+pub(crate) struct Ear<'a> {
+    bed: &'a Bed,
+    from: u64,
+}
+
+impl<'a> Ear<'a> {
+    /// Begins to listen.
+    pub(crate) fn at(bed: &'a Bed) -> Self {
+        Self { bed, from: bed.part(Role::Gateway).log().length() }
+    }
+
+    /// Waits until it says this of the endpoint at that address.
+    pub(crate) async fn hears(&self, what: &str, of: SocketAddr, patience: Duration) {
+        let of = of.to_string();
+        eventually(&format!("{what}: {of}"), patience, async || {
+            let said = self.bed.part(Role::Gateway).log().after(self.from);
+            said.lines().any(|line| line.contains(what) && line.contains(&of)).then_some(())
+        })
+        .await;
+    }
 }
