@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use tokio::time::timeout;
 
-/// How long a test waits for more.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a test waits for more: longer than a stream is silent, which has a heartbeat every 15 seconds.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// An answer that has begun. Dropping it gives it up: the connection closes.
 #[derive(Debug)]

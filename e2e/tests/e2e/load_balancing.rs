@@ -1,12 +1,15 @@
 //! Responsibility 5: which endpoint takes a call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use e2e::bed::Bed;
+use e2e::pace::{Crowd, Visits};
 use e2e::role::Role;
 use e2e::wait::eventually;
+use tonic::Code;
 
-use crate::stand::{product_that_answered, setup, shared};
+use crate::stand::{calls, product_that_answered, setup, shared};
 
 #[tokio::test]
 async fn two_endpoints_share_the_calls() {
@@ -77,4 +80,141 @@ async fn an_endpoint_that_comes_back_is_used_again() {
     for _ in 0..10 {
         let _ = shop.get("/api/products/p-1").await.expect_status(200);
     }
+}
+
+const READ: (&str, &str) = ("product.v1.ProductService/GetProduct", "/api/products/p-1");
+
+/// How many calls each of three product services takes of a crowd, of which so many are served.
+async fn shares(bed: &Bed, each_second: u32, visits: usize) -> ([usize; 3], Visits) {
+    let log = |role: Role| bed.part(role).log();
+    let before = Role::PRODUCTS.map(|role| log(role).length());
+    let taken = || {
+        let mut places = before.iter();
+        Role::PRODUCTS.map(|role| {
+            calls(&log(role).after(*places.next().unwrap_or(&0)), READ.0)
+        })
+    };
+    let crowd = Crowd::come(&bed.shop(), READ.1, each_second);
+    eventually("they are served", Duration::from_secs(40), async || {
+        (taken().iter().sum::<usize>() >= visits).then_some(())
+    })
+    .await;
+    let visits = crowd.stop().await;
+    (taken(), visits)
+}
+
+#[tokio::test]
+async fn three_that_are_alike_share_evenly_and_one_that_takes_twice_as_long_gets_less() {
+    let bed = setup().three_products().start().await;
+    // Much beside what a busy machine adds to it.
+    let latency = Duration::from_millis(60);
+    for role in Role::PRODUCTS {
+        bed.slow(role, latency).await;
+    }
+    let (even, visits) = shares(&bed, 150, 2_000).await;
+    assert!(visits.failed().is_empty(), "{:#?}", visits.failed());
+    bed.slow(Role::Product3, 2 * latency).await;
+    let (uneven, visits) = shares(&bed, 150, 1_000).await;
+    assert!(visits.failed().is_empty(), "{:#?}", visits.failed());
+    println!("alike: {even:?}; the third twice as slow: {uneven:?}");
+    let third = even.iter().sum::<usize>() / 3;
+    for share in even {
+        assert!(share.abs_diff(third) * 10 <= third, "{even:?}");
+    }
+    let [first, second, slow] = uneven;
+    let other = usize::midpoint(first, second);
+    assert!(slow * 10 <= other * 8, "{uneven:?}");
+    assert!(slow * 10 >= other * 3, "it is slow and not ill: {uneven:?}");
+}
+
+/// A service that fails at once is the quickest of all, and would be given everything.
+async fn one_that_fails_gets_next_to_nothing(code: Code) {
+    let bed = setup().three_products().start().await;
+    let (_, visits) = shares(&bed, 200, 300).await;
+    assert!(visits.failed().is_empty(), "{:#?}", visits.failed());
+    bed.fail(Role::Product3, code).await;
+    let (taken, visits) = shares(&bed, 200, 1_500).await;
+    let failed = visits.failed().len();
+    println!("{code:?}: calls {taken:?}, {failed} of {} clients were told so", visits.count());
+    let all: usize = taken.iter().sum();
+    assert!(taken[2] * 100 <= all * 4, "{taken:?}");
+    if code == Code::Unavailable {
+        assert_eq!(failed, 0, "{:#?}", visits.failed());
+    } else {
+        assert_eq!(failed, taken[2], "{code:?} may be the request's fault: it is told to whoever got it");
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_unavailable_at_once_loses_its_calls() {
+    one_that_fails_gets_next_to_nothing(Code::Unavailable).await;
+}
+
+#[tokio::test]
+async fn one_that_breaks_at_once_loses_its_calls() {
+    one_that_fails_gets_next_to_nothing(Code::Internal).await;
+}
+
+/// How many endpoints were left out at the same time, by what the gateway says of them.
+fn most_left_out(bed: &Bed) -> usize {
+    let lines = bed.part(Role::Gateway).log().records();
+    // It looks at all of them at once and says then what is new, so lines of one moment belong together.
+    let mut looks: BTreeMap<String, Vec<(bool, String)>> = BTreeMap::new();
+    for line in lines.iter().filter(|line| line["upstream"] == "product") {
+        let out = match line["message"].as_str() {
+            Some("an endpoint is left out") => true,
+            Some("an endpoint is back") => false,
+            _ => continue,
+        };
+        // 2026-11-24T20:40:35.8
+        let moment = line["timestamp"].as_str().unwrap()[..21].to_owned();
+        looks.entry(moment).or_default().push((out, line["endpoint"].to_string()));
+    }
+    let (mut left_out, mut most) = (BTreeSet::new(), 0);
+    for mut look in looks.into_values() {
+        look.sort();
+        for (out, endpoint) in look {
+            if out { left_out.insert(endpoint) } else { left_out.remove(&endpoint) };
+        }
+        most = most.max(left_out.len());
+    }
+    most
+}
+
+#[tokio::test]
+async fn however_many_fail_and_by_turns_no_more_than_half_are_left_out() {
+    let bed = setup()
+        .three_products()
+        .config("least_latency }", "round_robin }")
+        .config("  attempts: 3\n", "  attempts: 3\n  breaker: { enabled: false }\n")
+        .start()
+        .await;
+    let (_, visits) = shares(&bed, 100, 150).await;
+    assert!(visits.failed().is_empty(), "{:#?}", visits.failed());
+    let mut told = Vec::new();
+    for well in [0, 1, 2, 0, 1, 2] {
+        for (place, role) in Role::PRODUCTS.into_iter().enumerate() {
+            if place == well { bed.heal(role).await } else { bed.fail(role, Code::Unavailable).await }
+        }
+        let (taken, visits) = shares(&bed, 100, 150).await;
+        told.push((taken, visits.failed().len()));
+    }
+    for role in Role::PRODUCTS {
+        bed.fail(role, Code::Unavailable).await;
+    }
+    let (taken, _) = shares(&bed, 100, 150).await;
+    println!("two of three, by turns: {told:?}; all: {taken:?}; at most {} left out", most_left_out(&bed));
+    assert_eq!(most_left_out(&bed), 1);
+    let turned_away: usize = told.iter().map(|(_, failed)| failed).sum();
+    assert!(turned_away < 60, "who is well is asked, sooner or later: {told:?}");
+    // When all fail, all but one are asked nevertheless.
+    assert!(taken.iter().filter(|taken| **taken > 20).count() >= 2, "{taken:?}");
+    for role in Role::PRODUCTS {
+        bed.heal(role).await;
+    }
+    eventually("all is well", Duration::from_secs(10), async || {
+        let (taken, visits) = shares(&bed, 100, 30).await;
+        (visits.failed().is_empty() && taken.iter().all(|taken| *taken > 0)).then_some(())
+    })
+    .await;
 }

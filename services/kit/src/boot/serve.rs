@@ -165,12 +165,18 @@ async fn unknown(headers: HeaderMap) -> Response {
     }
 }
 
+/// So many calls may have been given up again before they were looked at. A caller who loses patience with many calls at
+/// once, because this service was frozen for a moment or its own clients left, is no attacker: whoever closes the
+/// connection on him ends all other calls on it too. It is as many as a gateway has in flight (`max_requests`), and
+/// each of them holds little: its headers, of which there are at most 16 KiB.
+const GIVEN_UP: usize = 1024;
+
 /// The limits of a connection. Without them tonic allows any number of streams, and any number of resets of them
 /// (RUSTSEC-2024-0003, CVE-2025-8671).
 fn limited() -> Server {
     Server::builder()
         .max_concurrent_streams(128)
-        .http2_max_pending_accept_reset_streams(Some(20))
+        .http2_max_pending_accept_reset_streams(Some(GIVEN_UP))
         .http2_max_local_error_reset_streams(Some(1024))
         .http2_max_header_list_size(16 * 1024)
         // A message and its prefix fit, and what nobody reads yet stays small: hyper allows a megabyte of each.
