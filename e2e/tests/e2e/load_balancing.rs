@@ -198,6 +198,7 @@ async fn however_many_fail_and_by_turns_no_more_than_half_are_left_out() {
         }
         let (taken, visits) = shares(&bed, 100, 150).await;
         told.push((taken, visits.failed().len()));
+        assert!(visits.failed().len() < visits.count(), "one of three is well: {told:?}");
     }
     for role in Role::PRODUCTS {
         bed.fail(role, Code::Unavailable).await;
@@ -205,8 +206,6 @@ async fn however_many_fail_and_by_turns_no_more_than_half_are_left_out() {
     let (taken, _) = shares(&bed, 100, 150).await;
     println!("two of three, by turns: {told:?}; all: {taken:?}; at most {} left out", most_left_out(&bed));
     assert_eq!(most_left_out(&bed), 1);
-    let turned_away: usize = told.iter().map(|(_, failed)| failed).sum();
-    assert!(turned_away < 60, "who is well is asked, sooner or later: {told:?}");
     // When all fail, all but one are asked nevertheless.
     assert!(taken.iter().filter(|taken| **taken > 20).count() >= 2, "{taken:?}");
     for role in Role::PRODUCTS {

@@ -36,7 +36,7 @@ pub(crate) enum Repeatable {
 pub(crate) enum Miss {
     /// There was no connection: nobody can have acted on it, and this endpoint will not do so the next moment either.
     Unsent,
-    /// The endpoint refused the stream before it looked at it (`REFUSED_STREAM`, RFC 9113, section 8.7).
+    /// The endpoint refused the stream, or left, before it looked at it (RFC 9113, sections 6.8 and 8.7).
     Refused,
     /// The connection broke: maybe it was acted on.
     Lost,

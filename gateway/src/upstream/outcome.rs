@@ -53,8 +53,8 @@ impl Missed {
                     (Miss::Unsent, Health::Unknown)
                 } else if caused_by::<tonic::ConnectError>(&*source) {
                     (Miss::Unsent, Health::Ill)
-                } else if was_refused(&*source) {
-                    (Miss::Refused, Health::Unknown)
+                } else if let Some(health) = refusal(&*source) {
+                    (Miss::Refused, health)
                 } else {
                     (Miss::Lost, Health::Ill)
                 };
@@ -132,13 +132,22 @@ fn pushback(status: &Status) -> Pushback {
     }
 }
 
-/// Whether the endpoint says that it has not looked at the call: it refused the stream, or left before it came to it and
-/// says up to which it has (RFC 9113, sections 6.8 and 8.7).
-fn was_refused(error: &(dyn std::error::Error + 'static)) -> bool {
-    causes(error).filter_map(<dyn std::error::Error>::downcast_ref::<h2::Error>).any(|error| {
-        let reason = error.reason();
-        let left = error.is_go_away() && error.is_remote() && reason == Some(h2::Reason::NO_ERROR);
-        left || reason == Some(h2::Reason::REFUSED_STREAM)
+/// Whether the endpoint says that it has not looked at the call, and what that says about it: it refused the stream, or
+/// left before it came to it (RFC 9113, sections 6.8 and 8.7).
+///
+/// Whoever leaves says up to which call it has looked, whatever its reason, and h2 ends only those behind it with that
+/// word. Who leaves because it should or because too many calls were given up (ENHANCE_YOUR_CALM) is not ill.
+fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Health> {
+    causes(error).filter_map(<dyn std::error::Error>::downcast_ref::<h2::Error>).find_map(|error| {
+        let left = error.is_go_away() && error.is_remote();
+        match error.reason() {
+            Some(h2::Reason::REFUSED_STREAM) => Some(Health::Unknown),
+            Some(h2::Reason::NO_ERROR | h2::Reason::ENHANCE_YOUR_CALM) if left => {
+                Some(Health::Unknown)
+            }
+            _ if left => Some(Health::Ill),
+            _ => None,
+        }
     })
 }
 

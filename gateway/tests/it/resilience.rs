@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tonic::Code;
 
-use crate::stand::{Answer, Gate, Latch, Upstream, until};
+use crate::stand::{Answer, Gate, Latch, Upstream, leave_at_the_second_call, until};
 
 /// A kitchen of these endpoints, in turn.
 async fn gate(urls: &[&str], resilience: &str) -> Gate {
@@ -26,35 +26,32 @@ async fn gate(urls: &[&str], resilience: &str) -> Gate {
 async fn rude(count: usize, deal: fn(h2::server::SendResponse<Bytes>)) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let served = tokio::spawn(async move {
-        let left = std::sync::Arc::new(AtomicUsize::new(count));
-        while let Ok((stream, _)) = listener.accept().await {
-            let left = std::sync::Arc::clone(&left);
-            tokio::spawn(async move {
-                let mut connection = h2::server::handshake(stream).await.unwrap();
-                while let Some(Ok((request, mut respond))) = connection.accept().await {
-                    let health = request.uri().path().contains("Health");
-                    let head = Response::builder().header("content-type", "application/grpc");
-                    if health {
-                        let head = head.header("grpc-status", "12").body(()).unwrap();
-                        respond.send_response(head, true).unwrap();
-                    } else if left
-                        .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
-                        .is_ok()
-                    {
-                        deal(respond);
-                    } else {
-                        let mut body =
-                            respond.send_response(head.body(()).unwrap(), false).unwrap();
-                        body.send_data(Bytes::from_static(&[0; 5]), false).unwrap();
-                        let trailers = [("grpc-status".parse().unwrap(), "0".parse().unwrap())];
-                        body.send_trailers(trailers.into_iter().collect()).unwrap();
-                    }
+    (url, tokio::spawn(serve(listener, count, deal)))
+}
+
+async fn serve(listener: TcpListener, count: usize, deal: fn(h2::server::SendResponse<Bytes>)) {
+    let left = std::sync::Arc::new(AtomicUsize::new(count));
+    while let Ok((stream, _)) = listener.accept().await {
+        let left = std::sync::Arc::clone(&left);
+        tokio::spawn(async move {
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                let health = request.uri().path().contains("Health");
+                let head = Response::builder().header("content-type", "application/grpc");
+                if health {
+                    let head = head.header("grpc-status", "12").body(()).unwrap();
+                    respond.send_response(head, true).unwrap();
+                } else if left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+                    deal(respond);
+                } else {
+                    let mut body = respond.send_response(head.body(()).unwrap(), false).unwrap();
+                    body.send_data(Bytes::from_static(&[0; 5]), false).unwrap();
+                    let trailers = [("grpc-status".parse().unwrap(), "0".parse().unwrap())];
+                    body.send_trailers(trailers.into_iter().collect()).unwrap();
                 }
-            });
-        }
-    });
-    (url, served)
+            }
+        });
+    }
 }
 
 #[tokio::test]
@@ -154,6 +151,27 @@ async fn a_stream_that_was_refused_is_made_again_whatever_it_does() {
     assert_eq!(line["tries"], 3, "{line}");
     assert_eq!(line["failed_tries"][1]["then"], "again", "{line}");
     server.abort();
+}
+
+#[tokio::test]
+async fn a_call_behind_the_last_that_was_looked_at_is_made_again_why_ever_the_service_left() {
+    use h2::Reason;
+    for reason in [Reason::NO_ERROR, Reason::ENHANCE_YOUR_CALM, Reason::INTERNAL_ERROR] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (first, _) = listener.accept().await.unwrap();
+            leave_at_the_second_call(first, reason).await;
+            serve(listener, 0, drop).await;
+        });
+        let gate = gate(&[&url], "{}").await;
+        until("readiness", async || gate.admin("/readyz").await.status == 200).await;
+        let reply = gate.post("/v1/dishes/soup:cook", &json!({})).await.is(200);
+        let line = gate.line(&reply).await;
+        assert_eq!(line["tries"], 2, "{reason:?} {line}");
+        assert_eq!(line["failed_tries"][0]["then"], "again", "{reason:?} {line}");
+        server.abort();
+    }
 }
 
 #[tokio::test]

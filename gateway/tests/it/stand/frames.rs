@@ -6,7 +6,9 @@ use tokio::net::TcpStream;
 use super::gate::Gate;
 use super::soon;
 
+const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
 const END_STREAM_AND_HEADERS: u8 = 0x05;
 
 /// What became of a request.
@@ -25,28 +27,60 @@ pub(crate) async fn request(gate: &Gate, headers: &[(&str, &str)]) -> Outcome {
     let mut stream = TcpStream::connect(gate.address).await.unwrap();
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     bytes.extend(frame(SETTINGS, 0, 0, &[]));
-    bytes.extend(frame(1, END_STREAM_AND_HEADERS, 1, &block(headers)));
+    bytes.extend(frame(HEADERS, END_STREAM_AND_HEADERS, 1, &block(headers)));
     stream.write_all(&bytes).await.unwrap();
     soon("an outcome", async {
         loop {
-            let mut head = [0; 9];
-            if stream.read_exact(&mut head).await.is_err() {
+            let Some((kind, _, payload)) = next(&mut stream).await else {
                 return Outcome::Closed;
-            }
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-            let mut payload = vec![0; length as usize];
-            if stream.read_exact(&mut payload).await.is_err() {
-                return Outcome::Closed;
-            }
-            match head[3] {
-                1 => return Outcome::Answered(status(&payload)),
+            };
+            match kind {
+                HEADERS => return Outcome::Answered(status(&payload)),
                 3 => return Outcome::Reset,
-                7 => return Outcome::Closed,
+                GOAWAY => return Outcome::Closed,
                 _ => {}
             }
         }
     })
     .await
+}
+
+/// Serves one connection: knows no method of the first call (which asks for health), and over the second leaves for that
+/// reason, saying that it has not looked at it.
+pub(crate) async fn leave_at_the_second_call(mut stream: TcpStream, reason: h2::Reason) {
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await.unwrap();
+    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
+    let mut looked_at = 0;
+    while let Some((kind, number, _)) = next(&mut stream).await {
+        if kind != HEADERS {
+            continue;
+        }
+        if looked_at > 0 {
+            let word = [u32::to_be_bytes(looked_at), u32::from(reason).to_be_bytes()].concat();
+            stream.write_all(&frame(GOAWAY, 0, 0, &word)).await.unwrap();
+            return;
+        }
+        looked_at = number;
+        let unimplemented = [
+            (":status", "200"),
+            ("content-type", "application/grpc"),
+            ("grpc-status", "12"),
+        ];
+        let answer = frame(HEADERS, END_STREAM_AND_HEADERS, number, &block(&unimplemented));
+        stream.write_all(&answer).await.unwrap();
+    }
+}
+
+/// The next frame: its type, the number of its stream, and what it carries.
+async fn next(stream: &mut TcpStream) -> Option<(u8, u32, Vec<u8>)> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.ok()?;
+    let [length @ .., kind, _, one, two, three, four] = head;
+    let [high, middle, low] = length;
+    let mut payload = vec![0; u32::from_be_bytes([0, high, middle, low]) as usize];
+    stream.read_exact(&mut payload).await.ok()?;
+    Some((kind, u32::from_be_bytes([one, two, three, four]), payload))
 }
 
 /// The status of an answer. Updates of the table's size may stand before it.
