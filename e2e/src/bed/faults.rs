@@ -29,7 +29,8 @@ impl Bed {
 
     /// Lets all its calls fail at once with this code.
     pub async fn fail(&self, role: Role, code: Code) {
-        self.befall(role, Fault { error_percent: 100, code: code.into(), ..Fault::default() }).await;
+        self.befall(role, Fault { error_percent: 100, code: code.into(), ..Fault::default() })
+            .await;
     }
 
     /// Makes all its calls later by so much.

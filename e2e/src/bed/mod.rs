@@ -132,8 +132,7 @@ impl Setup {
 
         let wanted = |role: &Role| !self.absent.contains(role);
         let third = Some(Role::Product3).filter(|_| self.three);
-        let services: Vec<Role> =
-            Role::SERVICES.into_iter().chain(third).filter(wanted).collect();
+        let services: Vec<Role> = Role::SERVICES.into_iter().chain(third).filter(wanted).collect();
         bed.start_all(&services).await;
         if wanted(&Role::Gateway) {
             bed.start(Role::Gateway).await;

@@ -9,6 +9,7 @@ mod run;
 mod sides;
 mod tap;
 pub mod tour;
+mod trouble;
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
@@ -45,6 +46,8 @@ enum Command {
     Kill(kill::Kill),
     /// Ask two gateways that share a limit more often than it allows, in a small shop of their own. Needs redis-server.
     Limits(limits::Limits),
+    /// Kill, freeze, slow down or fail product services, in a small shop of its own, and count what clients notice.
+    Trouble(trouble::Trouble),
     /// Be one part of the shop: user, product, order, payment or gateway, with that part's own arguments.
     Part(PartLine),
 }
@@ -125,6 +128,7 @@ fn run_command(command: Command) -> ExitCode {
             Command::Grpc(grpc) => grpc.main().await,
             Command::Kill(kill) => kill.main().await,
             Command::Limits(limits) => limits.main().await,
+            Command::Trouble(trouble) => trouble.main().await,
             Command::Part(line) => part(line),
         }
     })

@@ -143,7 +143,8 @@ impl Ways {
 
     /// Changes a product's stock, behind the gateway's back.
     async fn change(&self) {
-        let call = Call::new("product.v1.ProductService/AdjustStock", json!({"id": "p-1", "delta": 1}));
+        let call =
+            Call::new("product.v1.ProductService/AdjustStock", json!({"id": "p-1", "delta": 1}));
         let call = call.metadata("x-principal-id", "1").unwrap();
         call.send(self.products.ports().address(Role::Product)).await.unwrap().unwrap();
     }
@@ -157,7 +158,8 @@ async fn a_lost_connection_is_found(state: State) {
     // Each endpoint in turn, two for each.
     let mut streams = JoinSet::new();
     for _ in 0..6 {
-        let stream = shop.get("/api/products:watch").header("accept", "text/event-stream").open().await;
+        let stream =
+            shop.get("/api/products:watch").header("accept", "text/event-stream").open().await;
         assert_eq!(stream.status, 200);
         streams.spawn(async move {
             let mut stream = stream;
@@ -245,7 +247,9 @@ async fn half_a_minute_without_a_name_is_noticed_by_nobody() {
     let crowd = Crowd::come(&door.shop(), READ.1, 50);
     served(&products, &Role::PRODUCTS, 10).await;
     let mut told = Vec::new();
-    for (mood, at_least) in [(Mood::Empty, 30 * SECOND), (Mood::Failing, 3 * SECOND), (Mood::Silent, 3 * SECOND)] {
+    for (mood, at_least) in
+        [(Mood::Empty, 30 * SECOND), (Mood::Failing, 3 * SECOND), (Mood::Silent, 3 * SECOND)]
+    {
         let (began, before) = (Instant::now(), names.asked(service));
         names.be(mood);
         eventually("time passes", 60 * SECOND, async || {

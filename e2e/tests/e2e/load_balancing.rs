@@ -90,9 +90,7 @@ async fn shares(bed: &Bed, each_second: u32, visits: usize) -> ([usize; 3], Visi
     let before = Role::PRODUCTS.map(|role| log(role).length());
     let taken = || {
         let mut places = before.iter();
-        Role::PRODUCTS.map(|role| {
-            calls(&log(role).after(*places.next().unwrap_or(&0)), READ.0)
-        })
+        Role::PRODUCTS.map(|role| calls(&log(role).after(*places.next().unwrap_or(&0)), READ.0))
     };
     let crowd = Crowd::come(&bed.shop(), READ.1, each_second);
     eventually("they are served", Duration::from_secs(40), async || {
@@ -141,7 +139,10 @@ async fn one_that_fails_gets_next_to_nothing(code: Code) {
     if code == Code::Unavailable {
         assert_eq!(failed, 0, "{:#?}", visits.failed());
     } else {
-        assert_eq!(failed, taken[2], "{code:?} may be the request's fault: it is told to whoever got it");
+        assert_eq!(
+            failed, taken[2],
+            "{code:?} may be the request's fault: it is told to whoever got it"
+        );
     }
 }
 
@@ -174,7 +175,11 @@ fn most_left_out(bed: &Bed) -> usize {
     for mut look in looks.into_values() {
         look.sort();
         for (out, endpoint) in look {
-            if out { left_out.insert(endpoint) } else { left_out.remove(&endpoint) };
+            if out {
+                left_out.insert(endpoint)
+            } else {
+                left_out.remove(&endpoint)
+            };
         }
         most = most.max(left_out.len());
     }
@@ -194,7 +199,11 @@ async fn however_many_fail_and_by_turns_no_more_than_half_are_left_out() {
     let mut told = Vec::new();
     for well in [0, 1, 2, 0, 1, 2] {
         for (place, role) in Role::PRODUCTS.into_iter().enumerate() {
-            if place == well { bed.heal(role).await } else { bed.fail(role, Code::Unavailable).await }
+            if place == well {
+                bed.heal(role).await
+            } else {
+                bed.fail(role, Code::Unavailable).await
+            }
         }
         let (taken, visits) = shares(&bed, 100, 150).await;
         told.push((taken, visits.failed().len()));
@@ -204,7 +213,10 @@ async fn however_many_fail_and_by_turns_no_more_than_half_are_left_out() {
         bed.fail(role, Code::Unavailable).await;
     }
     let (taken, _) = shares(&bed, 100, 150).await;
-    println!("two of three, by turns: {told:?}; all: {taken:?}; at most {} left out", most_left_out(&bed));
+    println!(
+        "two of three, by turns: {told:?}; all: {taken:?}; at most {} left out",
+        most_left_out(&bed)
+    );
     assert_eq!(most_left_out(&bed), 1);
     // When all fail, all but one are asked nevertheless.
     assert!(taken.iter().filter(|taken| **taken > 20).count() >= 2, "{taken:?}");

@@ -62,11 +62,8 @@ pub(crate) async fn leave_at_the_second_call(mut stream: TcpStream, reason: h2::
             return;
         }
         looked_at = number;
-        let unimplemented = [
-            (":status", "200"),
-            ("content-type", "application/grpc"),
-            ("grpc-status", "12"),
-        ];
+        let unimplemented =
+            [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "12")];
         let answer = frame(HEADERS, END_STREAM_AND_HEADERS, number, &block(&unimplemented));
         stream.write_all(&answer).await.unwrap();
     }
