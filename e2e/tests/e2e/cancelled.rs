@@ -10,7 +10,7 @@ use proto::kit::v1::Fault;
 use serde_json::json;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::stand::setup;
+use crate::stand::{setup, tell};
 
 fn own_page(shop: &Shop, person: &Person) -> Request {
     shop.get(&format!("/api/users/{}", person.id)).token(&person.token)
@@ -54,7 +54,9 @@ async fn requests_that_are_given_up_leave_nothing_behind_and_no_answer_goes_astr
         });
     }
     let answered: usize = clients.join_all().await.into_iter().sum();
-    println!("{answered} of 10000 were answered, each with its own; the others were given up");
+    tell(&format!(
+        "{answered} of 10000 were answered, each with its own; the others were given up"
+    ));
     assert!((100..9_900).contains(&answered), "{answered} of 10000 were answered");
     // Nothing is in flight: all the room there is can be taken at once.
     bed.hold(Role::User).await;
@@ -143,7 +145,7 @@ async fn many_who_leave_while_the_service_is_frozen_take_nobody_with_them() {
     .await;
     bed.part(Role::Product).resume();
     let (before, meanwhile) = (before.await.unwrap(), meanwhile.await.unwrap());
-    println!("{} {}\n{} {}", before.status, before.text, meanwhile.status, meanwhile.text);
+    tell(&format!("{} {}\n{} {}", before.status, before.text, meanwhile.status, meanwhile.text));
     let _ = before.expect_status(200);
     let _ = meanwhile.expect_status(200);
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::names::{Mood, Names, Record};
-use crate::stand::{Ear, calls, setup};
+use crate::stand::{Ear, calls, setup, tell};
 
 /// The name of a method that only reads, and the path to it.
 const READ: (&str, &str) = ("product.v1.ProductService/GetProduct", "/api/products/p-1");
@@ -64,7 +64,7 @@ async fn one_of_three_killed_costs_nobody_anything_and_is_back_soon_after_its_re
     served(&bed, &[Role::Product3], 150).await;
 
     let visits = crowd.stop().await;
-    println!(
+    tell(&format!(
         "killed: {} requests in {:?}, {} failed; left out after {missed:?}, back {back:?} after its restart; \
          p50 {:?}, p99 {:?}, all within {:?}",
         visits.count(),
@@ -73,7 +73,7 @@ async fn one_of_three_killed_costs_nobody_anything_and_is_back_soon_after_its_re
         visits.percentile(50),
         visits.percentile(99),
         visits.percentile(100),
-    );
+    ));
     assert!(visits.failed().is_empty(), "{:#?}", visits.failed());
     assert!(missed < SECOND, "{missed:?}");
     assert!(back < 5 * SECOND, "{back:?}");
@@ -100,7 +100,7 @@ async fn one_of_three_frozen_costs_a_few_no_more_than_one_try() {
     let visits = crowd.stop().await;
     let meanwhile = visits.between(frozen, thawed);
     let p99 = meanwhile.percentile(99);
-    println!(
+    tell(&format!(
         "frozen: {} requests in {:?}, {} failed; left out after {missed:?}, back after {back:?}; \
          while it was frozen p50 {:?}, p99 {p99:?}, all within {:?}",
         visits.count(),
@@ -108,7 +108,7 @@ async fn one_of_three_frozen_costs_a_few_no_more_than_one_try() {
         visits.failed().len(),
         meanwhile.percentile(50),
         meanwhile.percentile(100),
-    );
+    ));
     assert!(visits.failed().is_empty(), "{:#?}", visits.failed());
     // `try_timeout` and one more try.
     assert!(p99 < 2 * SECOND + visits.percentile(50) + SECOND / 2, "{p99:?}");
@@ -200,14 +200,14 @@ async fn a_lost_connection_is_found(state: State) {
     served(&ways.products, &[Role::Product3], 20).await;
 
     let visits = crowd.stop().await;
-    println!(
+    tell(&format!(
         "{state:?}: left out after {left_out:?}, its streams ended after {ended:?}; well again {:?} after the way; \
          {} requests, {} failed, all within {:?}",
         open.elapsed(),
         visits.count(),
         visits.failed().len(),
         visits.percentile(100),
-    );
+    ));
     assert!(visits.failed().is_empty(), "{:#?}", visits.failed());
     assert!(ended.iter().all(|ended| *ended < 17 * SECOND), "{ended:?}");
 }
@@ -261,7 +261,7 @@ async fn half_a_minute_without_a_name_is_noticed_by_nobody() {
     }
     names.be(Mood::Answering);
     let visits = crowd.stop().await;
-    println!("{told:?}; {} requests, {} failed", visits.count(), visits.failed().len());
+    tell(&format!("{told:?}; {} requests, {} failed", visits.count(), visits.failed().len()));
     assert!(visits.failed().is_empty(), "{:#?}", visits.failed());
     assert!(told[0].2 >= 10, "it was asked all the time: {told:?}");
 }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tonic::Code;
 
-use crate::stand::{calls, setup};
+use crate::stand::{calls, setup, tell};
 
 const READ: (&str, &str) = ("product.v1.ProductService/GetProduct", "/api/products/p-1");
 
@@ -50,14 +50,14 @@ fn allowed(visits: &Visits) -> usize {
 }
 
 fn told(how: &str, visits: &Visits, tries: usize) {
-    println!(
+    tell(&format!(
         "{how}: {} requests in {:?}, {tries} tries, {} allowed; p50 {:?}, p99 {:?}",
         visits.count(),
         visits.time(),
         allowed(visits),
         visits.percentile(50),
         visits.percentile(99),
-    );
+    ));
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ fn pushback(status: &Status) -> Pushback {
 /// left before it came to it (RFC 9113, sections 6.8 and 8.7).
 ///
 /// Whoever leaves says up to which call it has looked, whatever its reason, and h2 ends only those behind it with that
-/// word. Who leaves because it should or because too many calls were given up (ENHANCE_YOUR_CALM) is not ill.
+/// word. Who leaves because it should or because too many calls were given up (`ENHANCE_YOUR_CALM`) is not ill.
 fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Health> {
     causes(error).filter_map(<dyn std::error::Error>::downcast_ref::<h2::Error>).find_map(|error| {
         let left = error.is_go_away() && error.is_remote();
