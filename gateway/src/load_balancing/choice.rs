@@ -24,8 +24,9 @@ pub(super) fn choose<P: AsRef<Endpoint>>(
     limits: &Ejection,
     now: Instant,
     admits: impl Fn(&P) -> bool,
+    prefers: impl Fn(&P) -> bool,
 ) -> Option<usize> {
-    let (mut fit, mut unfit) = (Vec::with_capacity(set.members.len()), Vec::new());
+    let mut all = Vec::with_capacity(set.members.len());
     for (index, member) in set.members.iter().enumerate() {
         if !admits(&member.peer) {
             continue;
@@ -33,19 +34,12 @@ pub(super) fn choose<P: AsRef<Endpoint>>(
         let endpoint = member.peer.as_ref();
         let standing = endpoint.standing(limits, now);
         let candidate = Candidate { index, weight: member.weight, endpoint };
-        match standing {
-            Standing::In => fit.push(candidate),
-            Standing::Returning(share) if fastrand::f64() < share => fit.push(candidate),
-            Standing::Returning(_) | Standing::Ejected(_) | Standing::Down => {
-                unfit.push((rank(standing), candidate));
-            }
-        }
+        all.push(((rank(standing), !prefers(&member.peer)), candidate));
     }
-    if fit.is_empty() {
-        let best = unfit.iter().map(|(rank, _)| *rank).min()?;
-        fit.extend(unfit.iter().filter(|(rank, _)| *rank == best).map(|(_, candidate)| *candidate));
-    }
-    match (algorithm, &fit[..]) {
+    let best = all.iter().map(|(rank, _)| *rank).min()?;
+    all.retain(|(rank, _)| *rank == best);
+    let best: Vec<Candidate<'_>> = all.into_iter().map(|(_, candidate)| candidate).collect();
+    match (algorithm, &best[..]) {
         (_, [only]) => Some(only.index),
         (Algorithm::RoundRobin, all) => set.turns.turn(all.iter().map(turn)),
         (Algorithm::LeastRequests, all) => least_requests(set, all),
@@ -53,12 +47,14 @@ pub(super) fn choose<P: AsRef<Endpoint>>(
     }
 }
 
-/// In which order those are asked whom nobody asks while there are others.
+/// In which order they are asked: nobody while there are others who stand better.
 fn rank(standing: Standing) -> u8 {
     match standing {
-        Standing::In | Standing::Returning(_) => 0,
-        Standing::Ejected(_) => 1,
-        Standing::Down => 2,
+        Standing::In => 0,
+        Standing::Returning(share) if fastrand::f64() < share => 0,
+        Standing::Returning(_) => 1,
+        Standing::Ejected(_) => 2,
+        Standing::Down => 3,
     }
 }
 

@@ -11,6 +11,7 @@ use super::config::Ejection;
 use super::health::{Answer, Health};
 use super::latency::Latency;
 use super::record::{Reason, Record};
+use super::{NOTICEABLE, Outcome};
 
 /// What part of its share an endpoint gets the moment it is back.
 const FIRST_SHARE: f64 = 0.1;
@@ -22,7 +23,7 @@ const COMPARISONS: u32 = 20;
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     address: Arc<str>,
-    pub(super) in_flight: AtomicUsize,
+    in_flight: AtomicUsize,
     memory: Mutex<Memory>,
 }
 
@@ -32,6 +33,8 @@ struct Memory {
     latency: Latency,
     record: Record,
     health: Health,
+    /// Since when it has been silent although it has calls.
+    silent: Option<Instant>,
     /// When it comes back, or came back the last time. Calls from before say nothing about it any more.
     back: Option<Instant>,
     /// Why it was ejected the last time.
@@ -90,9 +93,33 @@ impl Endpoint {
         self.memory().standing(limits, now)
     }
 
-    /// The moving average of its latency in seconds.
+    /// A call begins.
+    pub(super) fn begin(&self, now: Instant) {
+        if self.in_flight.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.memory().silent = Some(now);
+        }
+    }
+
+    /// A call is over. Of one that was given up it is known that it took no less than until now.
+    pub(super) fn leave(&self, given_up: Option<Instant>, now: Instant) {
+        let mut memory = self.memory();
+        if let Some(began) = given_up {
+            memory.latency.at_least(now.saturating_duration_since(began), now);
+        }
+        if self.in_flight.fetch_sub(1, Ordering::Relaxed) == 1 {
+            memory.silent = None;
+        }
+    }
+
+    /// The moving average of its latency in seconds. While it has calls and is silent, no less than that: whoever hangs
+    /// would otherwise be forgiven while everybody waits.
     pub(super) fn latency(&self, now: Instant) -> Option<f64> {
-        self.memory().latency.estimate(now)
+        let memory = self.memory();
+        let silence = memory.silent.map(|since| now.saturating_duration_since(since));
+        let silence = silence.filter(|silence| *silence >= NOTICEABLE);
+        let silence = silence.map(|silence| silence.as_secs_f64());
+        let estimate = memory.latency.estimate(now);
+        estimate.map(|estimate| estimate.max(silence.unwrap_or_default())).or(silence)
     }
 
     /// How long its answers took on average lately.
@@ -132,22 +159,26 @@ impl Endpoint {
     pub(super) fn ended(
         &self,
         began: Instant,
-        good: bool,
+        outcome: Outcome,
         limits: &Ejection,
         now: Instant,
     ) -> Option<Reason> {
         let mut memory = self.memory();
+        memory.silent = memory.silent.map(|_| now);
         if memory.back.is_some_and(|back| began < back) {
             return None;
         }
         let took = now.saturating_duration_since(began);
-        if good {
-            memory.latency.answered(took, now);
-            memory.record.answered(took, limits, now);
-            return None;
+        match outcome {
+            Outcome::Answered => memory.latency.answered(took, now),
+            Outcome::Declined => {}
+            Outcome::Unable | Outcome::Failed => memory.latency.failed(took, now),
         }
-        memory.latency.failed(took, now);
-        memory.record.failed(limits, now)
+        if outcome == Outcome::Failed {
+            return memory.record.failed(limits, now);
+        }
+        memory.record.answered(took, limits, now);
+        None
     }
 
     /// Leaves it out for a while: the longer the more often it has happened.

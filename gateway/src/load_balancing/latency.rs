@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::NOTICEABLE;
+
 /// In which time what was seen loses two thirds of its weight.
 const DECAY: Duration = Duration::from_secs(2);
 
@@ -46,6 +48,14 @@ impl Latency {
         let least = took.max(FAILURE).as_secs_f64();
         let average = self.seen.map_or(least, |(average, _)| average.max(least));
         self.seen = Some((average, now));
+    }
+
+    /// Takes into account that a call took no less than that, without an answer.
+    pub(super) fn at_least(&mut self, took: Duration, now: Instant) {
+        let slower = self.estimate(now).is_none_or(|average| average < took.as_secs_f64());
+        if slower && took >= NOTICEABLE {
+            self.answered(took, now);
+        }
     }
 
     /// The average in seconds; none before the first answer. While nothing is heard of an endpoint it falls, so that it

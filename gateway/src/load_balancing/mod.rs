@@ -16,7 +16,6 @@ mod split;
 mod tests;
 
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,7 +30,7 @@ pub(crate) use split::Split;
 
 use smooth::Smooth;
 
-/// Averages closer to each other than this are alike, whatever their ratio.
+/// Averages closer to each other than this are alike, whatever their ratio. A silence that is shorter is none.
 const NOTICEABLE: Duration = Duration::from_millis(50);
 
 /// Chooses among the endpoints of one upstream. `P` is what stands behind an endpoint.
@@ -76,8 +75,12 @@ pub(crate) struct Snapshot {
 /// How a call ended, as far as it says something about the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// There was an answer that is no sign of trouble.
+    /// There was an answer, and it took as long as it took.
     Answered,
+    /// There was an answer that is no sign of trouble, and whose time means nothing: a no comes sooner than a yes.
+    Declined,
+    /// There was an answer that says that others may do it.
+    Unable,
     /// There was none, or one that says that the endpoint is in trouble.
     Failed,
 }
@@ -106,19 +109,24 @@ impl<P: AsRef<Endpoint> + Clone> Balancer<P> {
         self.set.store(set);
     }
 
-    /// Picks an endpoint that `admits` lets through; `None` when there is none.
+    /// Picks an endpoint that `admits` lets through; `None` when there is none. Of those that are alike it is one that
+    /// `prefers` says yes to.
     ///
     /// One that is ejected is picked only if no other is left, and one that is down only if all of those are. Asking who
     /// is probably gone is better than asking nobody: the checks may be what fails.
     ///
     /// The choice counts as in flight until the [`Pick`] is dropped.
-    pub(crate) fn pick(&self, admits: impl Fn(&P) -> bool) -> Option<Pick<'_, P>> {
+    pub(crate) fn pick(
+        &self,
+        admits: impl Fn(&P) -> bool,
+        prefers: impl Fn(&P) -> bool,
+    ) -> Option<Pick<'_, P>> {
         let set = self.set.load();
         let now = Instant::now();
-        let index = choice::choose(self.algorithm, &set, &self.limits, now, admits)?;
+        let index = choice::choose(self.algorithm, &set, &self.limits, now, admits, prefers)?;
         let peer = set.members.get(index)?.peer.clone();
-        peer.as_ref().in_flight.fetch_add(1, Ordering::Relaxed);
-        Some(Pick { balancer: self, peer, began: now })
+        peer.as_ref().begin(now);
+        Some(Pick { balancer: self, peer, began: now, told: false })
     }
 
     /// What there is to choose from.
@@ -151,7 +159,7 @@ impl<P: AsRef<Endpoint> + Clone> Balancer<P> {
     fn ended(&self, endpoint: &Endpoint, began: Instant, outcome: Outcome) {
         let now = Instant::now();
         let good = outcome == Outcome::Answered;
-        let reason = endpoint.ended(began, good, &self.limits, now);
+        let reason = endpoint.ended(began, outcome, &self.limits, now);
         let slow = || (good && self.is_slow(endpoint, now)).then_some(Reason::Slowness);
         if let Some(reason) = reason.or_else(slow) {
             self.eject(endpoint, reason, now);
@@ -204,6 +212,8 @@ pub(crate) struct Pick<'a, P: AsRef<Endpoint> + Clone> {
     balancer: &'a Balancer<P>,
     peer: P,
     began: Instant,
+    /// Whether it was said how the call ended.
+    told: bool,
 }
 
 impl<P: AsRef<Endpoint> + Clone> Pick<'_, P> {
@@ -212,16 +222,18 @@ impl<P: AsRef<Endpoint> + Clone> Pick<'_, P> {
         &self.peer
     }
 
-    /// Says how the call ended. Whoever does not, because the client has left or the deadline was too close, has learnt
-    /// nothing about the endpoint.
-    pub(crate) fn end(self, outcome: Outcome) {
+    /// Says how the call ended. Of one that does not, because the client has left or the deadline was too close, it is only
+    /// known that it took no less than until then.
+    pub(crate) fn end(mut self, outcome: Outcome) {
+        self.told = true;
         self.balancer.ended(self.peer.as_ref(), self.began, outcome);
     }
 }
 
 impl<P: AsRef<Endpoint> + Clone> Drop for Pick<'_, P> {
     fn drop(&mut self) {
-        self.peer.as_ref().in_flight.fetch_sub(1, Ordering::Relaxed);
+        let given_up = (!self.told).then_some(self.began);
+        self.peer.as_ref().leave(given_up, Instant::now());
     }
 }
 

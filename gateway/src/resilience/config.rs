@@ -118,6 +118,7 @@ impl Config {
         RetryPolicy {
             attempts: value(layer.attempts, ATTEMPTS),
             try_timeout: value(layer.try_timeout, TRY_TIMEOUT).duration(),
+            deadline: value(layer.deadline, DEADLINE).duration(),
             repeatable: Repeatable::of(promise, named),
             backoff: value(layer.backoff, BACKOFF).duration(),
             max_backoff: value(layer.max_backoff, MAX_BACKOFF).duration(),

@@ -12,6 +12,8 @@ pub(crate) struct RetryPolicy {
     pub(crate) attempts: u32,
     /// How long one try may take, where another may follow.
     pub(crate) try_timeout: Duration,
+    /// How long everybody waits for the whole call.
+    pub(crate) deadline: Duration,
     /// When it is safe to make the call twice.
     pub(crate) repeatable: Repeatable,
     /// The longest wait before the second try; it doubles with each.
@@ -36,6 +38,9 @@ pub(crate) enum Repeatable {
 pub(crate) enum Miss {
     /// There was no connection: nobody can have acted on it, and this endpoint will not do so the next moment either.
     Unsent,
+    /// The connection was closed before the call was written to it, as connections are from time to time. Nobody can have
+    /// acted on it, and another connection to the same endpoint will do.
+    Unwritten,
     /// The endpoint refused the stream, or left, before it looked at it (RFC 9113, sections 6.8 and 8.7).
     Refused,
     /// The connection broke: maybe it was acted on.
@@ -55,6 +60,13 @@ pub(crate) enum Pushback {
     After(Duration),
     /// Not at all: a negative number, or what is no number.
     Never,
+}
+
+impl Miss {
+    /// Whether nobody can have acted on the call.
+    fn is_harmless(self) -> bool {
+        matches!(self, Self::Unsent | Self::Unwritten | Self::Refused)
+    }
 }
 
 impl Repeatable {
@@ -87,6 +99,12 @@ impl RetryPolicy {
         }
     }
 
+    /// Whether an endpoint that has not answered in so long a time has had what one try may take. What comes before a
+    /// call takes a little of its time too.
+    pub(crate) fn had_its_time(&self, took: Duration) -> bool {
+        took >= self.try_timeout.min(self.deadline).mul_f64(0.9)
+    }
+
     /// How long to wait before the next try after so many, or why there is none.
     pub(crate) fn next(
         &self,
@@ -95,15 +113,16 @@ impl RetryPolicy {
         keyed: bool,
         left: Duration,
     ) -> Result<Duration, Then> {
-        if !matches!(miss, Miss::Unsent | Miss::Refused) && !self.is_safe(keyed) {
+        if !miss.is_harmless() && !self.is_safe(keyed) {
             return Err(Then::Unsafe);
         }
-        if tries >= self.attempts {
+        // What was not sent is tried elsewhere until there is nobody left.
+        if miss != Miss::Unsent && tries >= self.attempts {
             return Err(Then::Attempts);
         }
         let wait = match miss {
             // Another endpoint has nothing to recover from.
-            Miss::Unsent => Duration::ZERO,
+            Miss::Unsent | Miss::Unwritten => Duration::ZERO,
             Miss::Unavailable(Pushback::Never) => return Err(Then::Pushback),
             Miss::Unavailable(Pushback::After(wait)) => wait,
             // Those who failed together do not come again together.
@@ -127,6 +146,7 @@ mod tests {
     const POLICY: RetryPolicy = RetryPolicy {
         attempts: 3,
         try_timeout: Duration::from_secs(2),
+        deadline: Duration::from_secs(5),
         repeatable: Repeatable::Always,
         backoff: Duration::from_millis(25),
         max_backoff: Duration::from_millis(250),
@@ -143,7 +163,7 @@ mod tests {
             (Repeatable::Never, true, false),
         ] {
             let policy = RetryPolicy { repeatable, ..POLICY };
-            for miss in [Miss::Unsent, Miss::Refused] {
+            for miss in [Miss::Unsent, Miss::Unwritten, Miss::Refused] {
                 assert!(policy.next(miss, 1, keyed, LEFT).is_ok(), "{repeatable:?} {miss:?}");
             }
             for miss in [Miss::Lost, Miss::Late, unavailable] {
@@ -182,7 +202,7 @@ mod tests {
     #[test]
     fn it_ends_with_the_attempts_and_before_the_deadline() {
         assert_eq!(POLICY.next(Miss::Lost, 3, false, LEFT), Err(Then::Attempts));
-        assert_eq!(POLICY.next(Miss::Unsent, 3, false, LEFT), Err(Then::Attempts));
+        assert!(POLICY.next(Miss::Unsent, 3, false, LEFT).is_ok(), "it was no attempt");
         let after = |millis| Miss::Unavailable(Pushback::After(Duration::from_millis(millis)));
         assert_eq!(POLICY.next(after(4_999), 1, false, LEFT), Ok(Duration::from_millis(4_999)));
         assert_eq!(POLICY.next(after(5_000), 1, false, LEFT), Err(Then::Deadline));

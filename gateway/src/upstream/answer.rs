@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use percent_encoding::percent_decode;
+use thiserror::Error;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time;
 use tonic::body::Body;
@@ -128,7 +129,7 @@ impl Answer {
             if self.ended {
                 return self.end();
             }
-            let frame = self.body.frame().await.transpose().map_err(broken)?;
+            let frame = self.body.frame().await.transpose().map_err(interrupted)?;
             match frame.map(Frame::into_data) {
                 Some(Ok(data)) => self.buffer.put(data),
                 Some(Err(other)) => {
@@ -200,6 +201,15 @@ fn malformed(what: impl Into<String>) -> Failure {
 
 fn broken(error: impl Into<BoxError>) -> Failure {
     Failure::Broken(error.into())
+}
+
+/// The answer had begun: whatever is said now, the service has looked at the call.
+#[derive(Debug, Error)]
+#[error("the answer broke off")]
+pub(super) struct Interrupted(#[source] BoxError);
+
+fn interrupted(error: impl Into<BoxError>) -> Failure {
+    Failure::Broken(Interrupted(error.into()).into())
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl Attempts<'_> {
     /// Tries until there is an answer, or a failure that no further try would mend.
     pub(super) async fn run(self, record: &mut CallRecord) -> Result<Reply, Error> {
         let mut tried = Tried::default();
-        let mut last = None;
+        let (mut last, mut sent) = (None, 0);
         self.upstream.containment.budget.deposit();
         loop {
             // Nobody waits for what would be sent now.
@@ -52,7 +52,9 @@ impl Attempts<'_> {
             let missed = match self.attempt(pick.peer(), record).await {
                 Ok(reply) => {
                     permit.succeeded();
-                    pick.end(Outcome::Answered);
+                    // When a stream has something to say is not up to its endpoint.
+                    let streams = self.method.streams;
+                    pick.end(if streams { Outcome::Declined } else { Outcome::Answered });
                     return Ok(reply);
                 }
                 Err(missed) => missed,
@@ -60,7 +62,8 @@ impl Attempts<'_> {
             tried.add(pick.peer(), missed.miss);
             missed.tell(pick, permit);
             let Some(miss) = missed.miss else { return Err(missed.error) };
-            match self.next(miss, record.tries.len(), &tried) {
+            sent += u32::from(miss != Miss::Unsent);
+            match self.next(miss, sent, &tried) {
                 Ok(wait) => {
                     let again = if miss == Miss::Unsent { Then::Elsewhere } else { Then::Again };
                     note(record, again);
@@ -76,14 +79,15 @@ impl Attempts<'_> {
     }
 
     /// How long to wait before the next try, or why there is none. What it costs of the budget is spent with that.
-    fn next(&self, miss: Miss, tries: usize, tried: &Tried) -> Result<Duration, Then> {
-        let tries = u32::try_from(tries).unwrap_or(u32::MAX);
-        let wait = self.policy.next(miss, tries, self.is_keyed(), self.deadline.remaining())?;
+    fn next(&self, miss: Miss, sent: u32, tried: &Tried) -> Result<Duration, Then> {
+        let wait = self.policy.next(miss, sent, self.is_keyed(), self.deadline.remaining())?;
         if tried.unreachable.len() >= self.upstream.balancer.len() {
             return Err(Then::Endpoints);
         }
         // What was not sent was no load for anybody.
-        if miss == Miss::Unsent || self.upstream.containment.budget.withdraw() {
+        if matches!(miss, Miss::Unsent | Miss::Unwritten)
+            || self.upstream.containment.budget.withdraw()
+        {
             Ok(wait)
         } else {
             Err(Then::Budget)
@@ -103,8 +107,7 @@ impl Attempts<'_> {
                 !lost.contains(peer.endpoint().address()) && peer.breaker().admits()
             };
             let is_fresh = |peer: &Arc<Peer>| !tried.once.contains(peer.endpoint().address());
-            let fresh = balancer.pick(|peer| is_fresh(peer) && admits(peer));
-            let pick = fresh.or_else(|| balancer.pick(admits))?;
+            let pick = balancer.pick(admits, is_fresh)?;
             if let Some(permit) = pick.peer().breaker().admit(containment.trip) {
                 return Some((pick, permit));
             }
@@ -142,16 +145,18 @@ impl Attempts<'_> {
         let this = Try { endpoint: Arc::clone(endpoint), code: None, then: None };
         let this = record.tries.push_mut(this);
         let answer = peer.send(method, self.message.clone(), metadata);
-        // Where no other could follow, it is of no use to give this one up.
+        let (began, last) = (Instant::now(), deadline.instant());
+        // Where no other could ever follow, it is of no use to give one up.
         let may_follow = policy.attempts > 1 && policy.is_safe(self.is_keyed());
-        let outcome = if may_follow && policy.try_timeout < deadline.remaining() {
-            time::timeout_at(Instant::now() + policy.try_timeout, answer).await
-        } else {
-            Ok(answer.await)
-        };
-        let outcome = match outcome {
-            Ok(answered) => answered.map_err(|failure| Missed::judge(upstream, endpoint, failure)),
-            Err(_elapsed) => Err(Missed::late(upstream, endpoint)),
+        let own = began + policy.try_timeout;
+        let until = if may_follow { own.min(last) } else { last };
+        let outcome = match time::timeout_at(until, answer).await {
+            Ok(Err(failure)) if !Missed::is_deadline(&failure) => {
+                Err(Missed::judge(upstream, endpoint, failure))
+            }
+            Ok(Ok(reply)) => Ok(reply),
+            Err(_elapsed) if until < last => Err(Missed::late(upstream, endpoint)),
+            Ok(Err(_)) | Err(_) => Err(Missed::timed_out(policy.had_its_time(began.elapsed()))),
         };
         this.code = Some(outcome.as_ref().map_or_else(|missed| missed.code, |_| Code::Ok));
         outcome

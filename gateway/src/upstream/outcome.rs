@@ -6,6 +6,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::answer::Interrupted;
 use super::peer::Full;
 use super::{Error, Peer};
 use crate::context::Failure;
@@ -27,8 +28,10 @@ pub(super) struct Missed {
 /// What a try says about its endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Health {
-    /// It answered, whatever it said.
+    /// It answered. How soon it says no tells nothing about how soon it would say yes.
     Well,
+    /// It answered that it can't do this, or not now: others may.
+    Unable,
     /// It answered with what may be its own fault or that of the request: others are better, but it may be asked.
     Doubtful,
     /// It did not, or said itself that it can't.
@@ -42,17 +45,21 @@ impl Missed {
     pub(super) fn judge(upstream: &Arc<str>, endpoint: &Arc<str>, failure: Failure) -> Self {
         let code = failure.code();
         match failure {
-            Failure::Broken(source) if caused_by::<tonic::TimeoutExpired>(&*source) => {
-                // The transport reads `grpc-timeout` too and may notice the deadline a moment before us.
-                let error = Error::DeadlineExceeded(DeadlineExceeded);
-                let code = Code::DeadlineExceeded;
-                Self { error, code, miss: None, health: Health::Unknown }
+            Failure::Broken(source) if is_unreadable(&*source) => {
+                // Which of its answers it is, the client may have chosen: that is no sign of a bad endpoint.
+                let what = format!("its frames can't be taken: {source}");
+                let error = Error::Failure(Failure::Malformed(what));
+                Self { error, code: Code::Internal, miss: None, health: Health::Doubtful }
             }
             Failure::Broken(source) => {
                 let (miss, health) = if caused_by::<Full>(&*source) {
                     (Miss::Unsent, Health::Unknown)
                 } else if caused_by::<tonic::ConnectError>(&*source) {
                     (Miss::Unsent, Health::Ill)
+                } else if is_unwritten(&*source) {
+                    (Miss::Unwritten, Health::Unknown)
+                } else if caused_by::<Interrupted>(&*source) {
+                    (Miss::Lost, Health::Ill)
                 } else if let Some(health) = refusal(&*source) {
                     (Miss::Refused, health)
                 } else {
@@ -85,19 +92,38 @@ impl Missed {
         }
     }
 
+    /// The deadline passed. Whether the endpoint is at fault is known only if it had the time that one try may take.
+    pub(super) fn timed_out(had_its_time: bool) -> Self {
+        Self {
+            error: DeadlineExceeded.into(),
+            code: Code::DeadlineExceeded,
+            miss: None,
+            health: if had_its_time { Health::Ill } else { Health::Unknown },
+        }
+    }
+
+    /// Whether the transport, which reads `grpc-timeout` too, noticed the deadline a moment before us.
+    pub(super) fn is_deadline(failure: &Failure) -> bool {
+        matches!(failure, Failure::Broken(source) if caused_by::<tonic::TimeoutExpired>(&**source))
+    }
+
     /// Tells the balancer, the breaker, and whoever watches the endpoint.
     pub(super) fn tell(&self, pick: Pick<'_, Arc<Peer>>, permit: Permit) {
         match self.health {
             Health::Well => {
                 permit.succeeded();
-                pick.end(Outcome::Answered);
+                pick.end(Outcome::Declined);
+            }
+            Health::Unable => {
+                permit.succeeded();
+                pick.end(Outcome::Unable);
             }
             Health::Doubtful => {
                 permit.succeeded();
                 pick.end(Outcome::Failed);
             }
             Health::Ill => {
-                if matches!(self.error, Error::Unreachable { .. } | Error::Late { .. }) {
+                if !matches!(self.error, Error::Failure(_)) {
                     pick.peer().doubt();
                 }
                 permit.failed();
@@ -114,6 +140,7 @@ impl Health {
         match code {
             Code::Unavailable => Self::Ill,
             Code::Unknown | Code::Internal | Code::DataLoss => Self::Doubtful,
+            Code::ResourceExhausted | Code::Unimplemented => Self::Unable,
             // Whether it was too slow or had too little time, it does not know either.
             Code::DeadlineExceeded | Code::Cancelled => Self::Unknown,
             _ => Self::Well,
@@ -149,6 +176,18 @@ fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Health> {
             _ => None,
         }
     })
+}
+
+/// Whether the connection was closed before the call was written to it.
+fn is_unwritten(error: &(dyn std::error::Error + 'static)) -> bool {
+    let hyper = causes(error).filter_map(<dyn std::error::Error>::downcast_ref::<hyper::Error>);
+    { hyper }.any(hyper::Error::is_canceled)
+}
+
+/// Whether it was we who refused the frames of an answer, for example because its headers are too large.
+fn is_unreadable(error: &(dyn std::error::Error + 'static)) -> bool {
+    let h2 = causes(error).filter_map(<dyn std::error::Error>::downcast_ref::<h2::Error>);
+    { h2 }.any(|error| error.is_reset() && error.is_library())
 }
 
 fn caused_by<E: std::error::Error + 'static>(error: &(dyn std::error::Error + 'static)) -> bool {

@@ -2,11 +2,12 @@
 //!
 //! Answers are not cached here: who asks knows how old its answer may be, and has the last good one.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, stream};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig,
@@ -22,6 +23,9 @@ use crate::context::BoxError;
 
 /// How long one server of names is waited for, and everything together.
 const WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(4));
+
+/// How many servers of a service are looked for at once.
+const AT_ONCE: usize = 32;
 
 /// Where the endpoints of an address are at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,13 +45,50 @@ pub(super) fn resolver(server: Option<SocketAddr>) -> Resolve {
     Arc::new(move |address| {
         Box::pin(async move {
             let (one, all) = WAIT;
-            let resolver = client(server, one)?;
-            time::timeout(all, resolve(&resolver, &address)).await?
+            let client = Client::new(server, one)?;
+            time::timeout(all, resolve(&client, &address)).await?
         })
     })
 }
 
-fn client(server: Option<SocketAddr>, wait: Duration) -> Result<TokioResolver, NetError> {
+/// Asks for addresses of both kinds, each by itself: of both at once an answer of one would hide the failure of the other.
+struct Client {
+    ipv4: TokioResolver,
+    ipv6: TokioResolver,
+}
+
+impl Client {
+    fn new(server: Option<SocketAddr>, wait: Duration) -> Result<Self, NetError> {
+        let ipv4 = client(server, wait, LookupIpStrategy::Ipv4Only)?;
+        Ok(Self { ipv4, ipv6: client(server, wait, LookupIpStrategy::Ipv6Only)? })
+    }
+
+    /// Every address of a name. That there are none of a kind is no failure, if there are of the other.
+    async fn addresses(&self, name: &str) -> Result<(Vec<IpAddr>, Duration), NetError> {
+        let (ipv4, ipv6) = tokio::join!(self.ipv4.lookup_ip(name), self.ipv6.lookup_ip(name));
+        let (mut all, mut holds, mut none) = (Vec::new(), Duration::MAX, None);
+        for found in [ipv4, ipv6] {
+            match found {
+                Ok(found) => {
+                    holds = holds.min(ttl(found.as_lookup()));
+                    all.extend(found.iter());
+                }
+                Err(error) if error.is_no_records_found() => none = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        match none {
+            Some(error) if all.is_empty() => Err(error),
+            _ => Ok((all, holds)),
+        }
+    }
+}
+
+fn client(
+    server: Option<SocketAddr>,
+    wait: Duration,
+    kind: LookupIpStrategy,
+) -> Result<TokioResolver, NetError> {
     let mut builder = match server {
         None => TokioResolver::builder_tokio()?,
         Some(server) => {
@@ -65,34 +106,31 @@ fn client(server: Option<SocketAddr>, wait: Duration) -> Result<TokioResolver, N
     options.cache_size = 0;
     options.timeout = wait;
     options.attempts = 2;
-    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    options.ip_strategy = kind;
     builder.build()
 }
 
-async fn resolve(resolver: &TokioResolver, address: &Address) -> Result<Resolved, BoxError> {
+async fn resolve(client: &Client, address: &Address) -> Result<Resolved, BoxError> {
     match address {
         Address::Literal(address) => {
             Ok(Resolved { endpoints: vec![(*address, 1)], ttl: Duration::MAX })
         }
-        Address::Host { name, port } => host(resolver, name, *port, 1).await.map_err(Into::into),
-        Address::Service { name } => service(resolver, name).await,
+        Address::Host { name, port } => {
+            host(client, name.clone(), *port, 1).await.map_err(Into::into)
+        }
+        Address::Service { name } => service(client, name).await,
     }
 }
 
-async fn host(
-    resolver: &TokioResolver,
-    name: &str,
-    port: u16,
-    weight: u32,
-) -> Result<Resolved, NetError> {
-    let found = resolver.lookup_ip(name).await?;
-    let endpoints = found.iter().map(|ip| (SocketAddr::new(ip, port), weight)).collect();
-    Ok(Resolved { endpoints, ttl: ttl(found.as_lookup()) })
+async fn host(client: &Client, name: String, port: u16, weight: u32) -> Result<Resolved, NetError> {
+    let (found, ttl) = client.addresses(&name).await?;
+    let endpoints = found.into_iter().map(|ip| (SocketAddr::new(ip, port), weight)).collect();
+    Ok(Resolved { endpoints, ttl })
 }
 
 /// The servers of the lowest priority number (RFC 2782). A weight of zero is the smallest there is.
-async fn service(resolver: &TokioResolver, name: &str) -> Result<Resolved, BoxError> {
-    let found = resolver.srv_lookup(name).await?;
+async fn service(client: &Client, name: &str) -> Result<Resolved, BoxError> {
+    let found = client.ipv4.srv_lookup(name).await?;
     let servers = found.answers().iter().filter_map(|record| match &record.data {
         RData::SRV(server) => Some(server),
         _ => None,
@@ -100,9 +138,18 @@ async fn service(resolver: &TokioResolver, name: &str) -> Result<Resolved, BoxEr
     let servers: Vec<_> = servers.collect();
     let first = servers.iter().map(|server| server.priority).min();
     let mut all = Resolved { endpoints: Vec::new(), ttl: ttl(&found) };
-    for server in servers.into_iter().filter(|server| Some(server.priority) == first) {
-        let target = server.target.to_utf8();
-        match host(resolver, &target, server.port, u32::from(server.weight).max(1)).await {
+    // One that listens nowhere is not there.
+    let here =
+        servers.into_iter().filter(|server| Some(server.priority) == first && server.port > 0);
+    let asked: Vec<_> = here
+        .map(|server| {
+            let weight = u32::from(server.weight).max(1);
+            host(client, server.target.to_utf8(), server.port, weight)
+        })
+        .collect();
+    let mut answers = stream::iter(asked).buffered(AT_ONCE);
+    while let Some(answer) = answers.next().await {
+        match answer {
             Ok(found) => {
                 all.endpoints.extend(found.endpoints);
                 all.ttl = all.ttl.min(found.ttl);

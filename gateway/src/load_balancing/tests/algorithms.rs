@@ -15,8 +15,9 @@ async fn a_call_that_fails_over_does_not_take_the_turn_of_the_next() {
     let balancer = balancer(Algorithm::RoundRobin, &[1, 1]);
     let first_tries: Vec<usize> = (0..4)
         .map(|_| {
-            let first = name(&balancer.pick(|_| true).unwrap());
-            let second = balancer.pick(|peer| **peer.address() != *first.to_string()).unwrap();
+            let first = name(&balancer.pick(|_| true, |_| true).unwrap());
+            let second =
+                balancer.pick(|peer| **peer.address() != *first.to_string(), |_| true).unwrap();
             assert_ne!(name(&second), first);
             first
         })
@@ -27,14 +28,14 @@ async fn a_call_that_fails_over_does_not_take_the_turn_of_the_next() {
 #[tokio::test(start_paused = true)]
 async fn round_robin_does_not_look_at_what_is_in_flight() {
     let balancer = balancer(Algorithm::RoundRobin, &[1, 1]);
-    let _busy = balancer.pick(|_| true).unwrap();
+    let _busy = balancer.pick(|_| true, |_| true).unwrap();
     assert_eq!(picks(&balancer, 3), [1, 0, 1]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn least_requests_avoids_the_busy_endpoint_until_it_is_free() {
     let balancer = balancer(Algorithm::LeastRequests, &[1, 1]);
-    let busy = balancer.pick(|_| true).unwrap();
+    let busy = balancer.pick(|_| true, |_| true).unwrap();
     assert_eq!(name(&busy), 0);
     assert_eq!(picks(&balancer, 3), [1, 1, 1]);
     drop(busy);
@@ -45,7 +46,7 @@ async fn least_requests_avoids_the_busy_endpoint_until_it_is_free() {
 #[tokio::test(start_paused = true)]
 async fn least_requests_lets_the_heavier_one_hold_more() {
     let balancer = balancer(Algorithm::LeastRequests, &[3, 1]);
-    let held: Vec<_> = (0..8).map(|_| balancer.pick(|_| true).unwrap()).collect();
+    let held: Vec<_> = (0..8).map(|_| balancer.pick(|_| true, |_| true).unwrap()).collect();
     assert_eq!(held.iter().filter(|pick| name(pick) == 0).count(), 6);
 }
 
@@ -54,11 +55,11 @@ async fn what_the_predicate_refuses_is_never_picked() {
     for algorithm in ALL {
         let balancer = balancer(algorithm, &[1, 1, 1]);
         for _ in 0..9 {
-            let pick = balancer.pick(|peer| &**peer.address() == "1").unwrap();
+            let pick = balancer.pick(|peer| &**peer.address() == "1", |_| true).unwrap();
             assert_eq!(name(&pick), 1);
         }
-        assert!(balancer.pick(|_| false).is_none());
-        assert!(self::balancer(algorithm, &[]).pick(|_| true).is_none());
+        assert!(balancer.pick(|_| false, |_| true).is_none());
+        assert!(self::balancer(algorithm, &[]).pick(|_| true, |_| true).is_none());
     }
 }
 

@@ -77,6 +77,7 @@ async fn half_of_the_calls_failing_is_too_many() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_is_many_times_as_slow_as_the_others_is_ejected() {
+    fastrand::seed(7);
     let limits = Ejection { time: Ejection::default().max_time, ..Ejection::default() };
     let balancer = Balancer::new(Algorithm::RoundRobin, limits, members(&[1, 1, 1]));
     let good: Script = |_| (around(20.0), Outcome::Answered);
@@ -113,7 +114,7 @@ async fn never_more_than_half_is_out_and_never_the_only_one() {
 async fn a_call_that_nobody_waits_for_any_more_says_nothing() {
     let balancer = balancer(Algorithm::RoundRobin, &[1, 1]);
     for _ in 0..20 {
-        drop(balancer.pick(|peer| &**peer.address() == "0").unwrap());
+        drop(balancer.pick(|peer| &**peer.address() == "0", |_| true).unwrap());
     }
     assert_eq!(standing(&balancer, 0), Standing::In);
     assert_eq!((balancer.snapshot()[0].latency, balancer.snapshot()[0].in_flight), (None, 0));
@@ -123,7 +124,7 @@ async fn a_call_that_nobody_waits_for_any_more_says_nothing() {
 async fn calls_from_before_it_came_back_say_nothing() {
     let balancer = balancer(Algorithm::RoundRobin, &[1, 1]);
     let old: Vec<_> =
-        (0..9).map(|_| balancer.pick(|peer| &**peer.address() == "0").unwrap()).collect();
+        (0..9).map(|_| balancer.pick(|peer| &**peer.address() == "0", |_| true).unwrap()).collect();
     fail(&balancer, 0, 5).await;
     advance(1000 * MS).await;
     for pick in old {

@@ -33,13 +33,13 @@ fn name(pick: &Pick<'_, Arc<Endpoint>>) -> usize {
 
 /// Picks so many times, each call ending before the next.
 fn picks(balancer: &Peers, count: usize) -> Vec<usize> {
-    (0..count).map(|_| name(&balancer.pick(|_| true).unwrap())).collect()
+    (0..count).map(|_| name(&balancer.pick(|_| true, |_| true).unwrap())).collect()
 }
 
 /// One call to that endpoint with that end.
 async fn call(balancer: &Peers, endpoint: usize, took: Duration, outcome: Outcome) {
     let address = endpoint.to_string();
-    let pick = balancer.pick(|peer| **peer.address() == *address).unwrap();
+    let pick = balancer.pick(|peer| **peer.address() == *address, |_| true).unwrap();
     tokio::time::advance(took).await;
     pick.end(outcome);
 }

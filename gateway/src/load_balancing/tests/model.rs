@@ -69,7 +69,7 @@ async fn run(algorithm: Algorithm, events: Vec<Event>) {
         let now = Instant::now();
         match event {
             Event::Begin => {
-                let pick = balancer.pick(|_| true).unwrap();
+                let pick = balancer.pick(|_| true, |_| true).unwrap();
                 let picked = name(&pick);
                 assert!(picked < size, "it is not in the set");
                 let (set, picked) = (&model[..size], &model[picked]);

@@ -6,7 +6,7 @@ use super::*;
 async fn who_stays_is_remembered_and_who_is_new_is_called() {
     let all = members(&[1, 1, 1]);
     let balancer = Balancer::new(Algorithm::RoundRobin, Ejection::default(), all[..2].to_vec());
-    let busy = balancer.pick(|peer| &**peer.address() == "1").unwrap();
+    let busy = balancer.pick(|peer| &**peer.address() == "1", |_| true).unwrap();
     call(&balancer, 1, Duration::from_millis(7), Outcome::Answered).await;
     balancer.update(all[1..].to_vec());
     let snapshot = balancer.snapshot();
@@ -23,7 +23,7 @@ async fn who_stays_is_remembered_and_who_is_new_is_called() {
 async fn a_call_may_end_at_an_endpoint_that_is_gone() {
     let all = members(&[1, 1]);
     let balancer = Balancer::new(Algorithm::RoundRobin, Ejection::default(), all[..1].to_vec());
-    let calls: Vec<_> = (0..9).map(|_| balancer.pick(|_| true).unwrap()).collect();
+    let calls: Vec<_> = (0..9).map(|_| balancer.pick(|_| true, |_| true).unwrap()).collect();
     balancer.update(all[1..].to_vec());
     for call in calls {
         call.end(Outcome::Failed);

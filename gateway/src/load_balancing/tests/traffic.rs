@@ -27,7 +27,7 @@ pub(super) async fn shares(
             pick.end(outcome);
         }
         tokio::time::advance(next - Instant::now()).await;
-        let pick = balancer.pick(|_| true).unwrap();
+        let pick = balancer.pick(|_| true, |_| true).unwrap();
         let endpoint = name(&pick);
         shares[endpoint] += 1;
         let (took, outcome) = endpoints[endpoint](next - start);

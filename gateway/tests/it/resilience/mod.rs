@@ -1,5 +1,7 @@
 //! What becomes of a call whose service fails: made again, not made again, not made at all.
 
+mod blame;
+
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 

@@ -1,0 +1,137 @@
+//! What a failure says about the endpoint, and what it does not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tonic::Code;
+
+use super::{gate, rude};
+use crate::stand::{Answer, Gate, Upstream};
+
+#[tokio::test]
+async fn whoever_hangs_loses_its_traffic_although_it_says_that_it_is_well() {
+    let (hangs, good) = (Upstream::answering(|_| Answer::never()).await, Upstream::content().await);
+    let gate = Gate::start(|config| {
+        let urls = [hangs.url(), good.url()];
+        let config =
+            config.upstream("kitchen", "kitchen.v1.Kitchen", &urls.each_ref().map(|url| &**url));
+        config.section("resilience", "{ deadline: 300ms, breaker: { enabled: false } }")
+    })
+    .await;
+    let cook = || gate.post("/v1/dishes/soup:cook", &json!({}));
+    let mut waited = 0;
+    for _ in 0..60 {
+        waited += usize::from(cook().await.status == 504);
+    }
+    assert!(waited <= 6, "{waited} of 60 waited for it");
+    assert!(good.seen().len() >= 54);
+}
+
+#[tokio::test]
+async fn the_breaker_of_an_only_endpoint_that_hangs_opens() {
+    let hangs = Upstream::answering(|_| Answer::never()).await;
+    let settings = "{ deadline: 100ms, breaker: { failures: 3, open: 1m, max_open: 1m } }";
+    let gate = gate(&[&hangs.url()], settings).await;
+    for _ in 0..3 {
+        gate.post("/v1/dishes/soup:cook", &json!({})).await.is(504);
+    }
+    let reply = gate.post("/v1/dishes/soup:cook", &json!({})).await.is(503);
+    assert_eq!(reply.problem()["type"], "/problems/upstream-failing");
+    assert_eq!(hangs.seen().len(), 3);
+}
+
+/// Begins an answer, and refuses the call when that is on its way: at once it would take the place of what waits.
+fn refuse_after(mut respond: h2::server::SendResponse<Bytes>, data: &'static [u8]) {
+    let head = Response::builder().header("content-type", "application/grpc");
+    let mut body = respond.send_response(head.body(()).unwrap(), false).unwrap();
+    body.send_data(Bytes::from_static(data), false).unwrap();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        body.send_reset(h2::Reason::REFUSED_STREAM);
+    });
+}
+
+#[tokio::test]
+async fn a_stream_that_is_refused_after_its_answer_began_was_looked_at() {
+    let deal: [fn(h2::server::SendResponse<Bytes>); 2] =
+        [|respond| refuse_after(respond, &[]), |respond| refuse_after(respond, &[0; 5])];
+    for deal in deal {
+        let (url, server) = rude(1, deal).await;
+        let gate = gate(&[&url], "{}").await;
+        let reply = gate.post("/v1/dishes/soup:cook", &json!({})).await.is(503);
+        let line = gate.line(&reply).await;
+        assert_eq!(line["tries"], 1, "{line}");
+        server.abort();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_for_us_is_no_sign_of_a_bad_endpoint() {
+    let kitchen = Upstream::answering(|_| {
+        Answer::error(Code::InvalidArgument, "no").header("x-much", &"m".repeat(20_000))
+    })
+    .await;
+    let settings = "{ breaker: { failures: 1, volume: 1, rate: 1% } }";
+    let gate = gate(&[&kitchen.url()], settings).await;
+    for round in 1..=4 {
+        let problem = gate.get("/v1/dishes/soup").await.is(502).problem();
+        assert_eq!(problem["type"], "/problems/malformed-answer");
+        assert_eq!(kitchen.seen().len(), round, "once each");
+    }
+}
+
+#[tokio::test]
+async fn connections_that_a_service_retires_cost_nobody_anything() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answered = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&answered);
+    let server = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let answered = Arc::clone(&counted);
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                let mut taken = 0;
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    taken += 1;
+                    if taken == 10 {
+                        connection.graceful_shutdown();
+                    }
+                    let head = Response::builder().header("content-type", "application/grpc");
+                    if request.uri().path().contains("Health") {
+                        let head = head.header("grpc-status", "12").body(()).unwrap();
+                        respond.send_response(head, true).unwrap();
+                        continue;
+                    }
+                    answered.fetch_add(1, Relaxed);
+                    let mut body = respond.send_response(head.body(()).unwrap(), false).unwrap();
+                    body.send_data(Bytes::from_static(&[0; 5]), false).unwrap();
+                    let trailers = [("grpc-status".parse().unwrap(), "0".parse().unwrap())];
+                    body.send_trailers(trailers.into_iter().collect()).unwrap();
+                }
+            });
+        }
+    });
+    let gate = gate(&[&url], "{}").await;
+    let mut clients = JoinSet::new();
+    for _ in 0..8 {
+        let cook = || gate.post("/v1/dishes/soup:cook", &json!({})).into_future();
+        let asked: Vec<_> = (0..50).map(|_| cook()).collect();
+        clients.spawn(async move {
+            for ask in asked {
+                ask.await.is(200);
+            }
+        });
+    }
+    while let Some(done) = clients.join_next().await {
+        done.unwrap();
+    }
+    assert_eq!(answered.load(Relaxed), 400, "each was made once");
+    server.abort();
+}
