@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, InvalidHeaderValue, WWW_AUTHENTICATE};
+use http::header::{ALLOW, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use thiserror::Error;
 use tonic::{Code, Status};
@@ -68,9 +68,6 @@ pub(crate) enum GatewayError {
     /// The configuration does not say where this RPC is served.
     #[error("no upstream serves {0}")]
     Unserved(RpcId),
-    /// What is known about the principal can't be written as metadata.
-    #[error("the principal can't be told to the service")]
-    Unspeakable(#[source] InvalidHeaderValue),
     /// The upstream call.
     #[error(transparent)]
     Upstream(#[from] upstream::Error),
@@ -155,7 +152,7 @@ impl GatewayError {
             Self::DeadlineExceeded(_) => late(),
             Self::Upstream(error) => upstream(error),
             Self::Stream(failure) => failed(failure),
-            Self::Unserved(_) | Self::Unspeakable(_) | Self::Panicked => verdict(
+            Self::Unserved(_) | Self::Panicked => verdict(
                 None,
                 StatusCode::INTERNAL_SERVER_ERROR,
                 Code::Internal,
