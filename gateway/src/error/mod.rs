@@ -179,6 +179,7 @@ impl GatewayError {
     fn authentication(&self, error: &authentication::Error) -> Verdict {
         use authentication::Error as E;
         let row = match error {
+            E::Missing(_) => None,
             E::KeysUnavailable { .. } => {
                 return Verdict {
                     retry_after: Some(Duration::from_secs(1)),
@@ -191,16 +192,16 @@ impl GatewayError {
                     )
                 };
             }
-            E::Expired => "token-expired",
-            E::NotYetValid => "token-not-yet-valid",
-            E::NotBearer | E::SeveralCredentials => "invalid-credential",
-            E::UnknownApiKey => "invalid-api-key",
-            E::ExpiredApiKey => "api-key-expired",
-            _ => "invalid-token",
+            E::Expired => Some("token-expired"),
+            E::NotYetValid => Some("token-not-yet-valid"),
+            E::NotBearer | E::SeveralCredentials => Some("invalid-credential"),
+            E::UnknownApiKey => Some("invalid-api-key"),
+            E::ExpiredApiKey => Some("api-key-expired"),
+            _ => Some("invalid-token"),
         };
         let challenge = error.challenge().unwrap_or(authentication::CHALLENGE);
         unauthenticated(
-            self.client(Some(row), StatusCode::UNAUTHORIZED, Code::Unauthenticated),
+            self.client(row, StatusCode::UNAUTHORIZED, Code::Unauthenticated),
             challenge,
         )
     }
