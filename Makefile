@@ -122,7 +122,14 @@ bench-instructions: ## Count the instructions of a translation, beside prost-ref
 	  cargo bench --quiet --locked -p gateway --bench instructions -- --output-format=json $(ARGS) \
 	  | python3 gateway/benches/instructions.py
 
-# The part of it that `make ci` does.
+.PHONY: bench-steps
+bench-steps: ## Measure what token, limit and rule cost, without the request around them: timed, then counted (ten times each)
+	@.ci/need valgrind
+	cargo bench --locked -p gateway --bench steps
+	GUNGRAUN_RUNNER=$$(.ci/tool --where gungraun-runner) \
+	  cargo bench --quiet --locked -p gateway --bench steps_instructions
+
+# The part of `make bench-instructions` that `make ci` does.
 .PHONY: order-ratio
 order-ratio:
 	@$(MAKE) --no-print-directory bench-instructions ARGS='*order'

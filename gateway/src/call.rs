@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::{FutureExt as _, StreamExt as _, stream};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use tonic::Code;
 
 use crate::authorization::{AnswerRule, Denied, Permit, Rule};
@@ -17,6 +17,9 @@ use crate::error::GatewayError;
 use crate::load_balancing::Split;
 use crate::resilience::RetryPolicy;
 use crate::upstream::{self, Method, Upstream};
+
+const PRINCIPAL_ID: HeaderName = HeaderName::from_static("x-principal-id");
+const PRINCIPAL_ROLES: HeaderName = HeaderName::from_static("x-principal-roles");
 
 /// Every RPC that can be called.
 #[derive(Debug, Default)]
@@ -57,7 +60,7 @@ impl Rpcs {
         let Served { behind, method, rule } = served;
         let rest = rule.allow(admitted, &principal, &message);
         let rest = rest.map_err(|denied| noted(denied, record))?;
-        introduce(&principal, &mut metadata).map_err(GatewayError::Unspeakable)?;
+        introduce(&principal, &mut metadata);
         let Behind { upstream, retries } = behind.next();
         let reply = upstream.call(method, retries, message, metadata, deadline, record).await;
         let Some(rest) = rest else { return Ok(reply?) };
@@ -129,15 +132,16 @@ fn judged(
 }
 
 /// Tells the service who is asking. Replaces whatever stood there before.
-fn introduce(
-    principal: &Principal,
-    metadata: &mut HeaderMap,
-) -> Result<(), http::header::InvalidHeaderValue> {
-    metadata.remove("x-principal-id");
-    metadata.remove("x-principal-roles");
-    if let Some(id) = principal.id() {
-        metadata.insert("x-principal-id", HeaderValue::from_str(id)?);
-        metadata.insert("x-principal-roles", HeaderValue::from_str(&principal.roles().join(","))?);
+pub(crate) fn introduce(principal: &Principal, metadata: &mut HeaderMap) {
+    match principal {
+        Principal::Anonymous => {
+            metadata.remove(PRINCIPAL_ID);
+            metadata.remove(PRINCIPAL_ROLES);
+        }
+        Principal::Known(identity) => {
+            let [id, roles] = identity.told();
+            metadata.insert(PRINCIPAL_ID, id);
+            metadata.insert(PRINCIPAL_ROLES, roles);
+        }
     }
-    Ok(())
 }

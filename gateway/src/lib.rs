@@ -1,7 +1,7 @@
 //! One door for gRPC services: an API gateway, its modules in the order in which a request meets them.
 //!
 //! [`main`] starts it. Everything else is private: what the gateway does can be seen only through its two listeners
-//! and its log, by tests too. Only [`message`] is open, to benchmarks and to the conformance suite.
+//! and its log, by tests too. Only [`message`] and [`steps`] are open, to benchmarks and to the conformance suite.
 
 // The program: arguments, load, compile, serve, drain.
 mod cli;
@@ -40,6 +40,9 @@ mod monitoring;
 mod config;
 
 mod compile;
+
+// What of it is measured alone.
+pub mod steps;
 
 // What a failure means.
 mod error;

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticator;
+use crate::authorization::Denied;
 use crate::call::Rpcs;
 use crate::context::{Body, Call, Counted, Journey, Standing, Step};
 use crate::error::{self, GatewayError};
@@ -87,7 +88,10 @@ impl Pipeline {
         journey.mark(Step::Authenticate);
         let counting = target.limits.after(&principal, journey.client);
         note(resilience::within(deadline, counting).await?, Step::LimitPrincipal, journey)?;
-        let permit = target.access.admit(&principal)?;
+        let permit = match target.access.admit(&principal) {
+            Err(Denied::NeedsAuthentication) => return Err(self.authenticator.missing().into()),
+            admitted => admitted?,
+        };
         journey.mark(Step::Admit);
 
         let framing = target.binding.framing(&parts.headers)?;

@@ -17,7 +17,7 @@ const FLOORS: [(u8, &[&str]); 10] = [
     (5, &["call", "target"]),
     (6, &["pipeline"]),
     (7, &["compile"]),
-    (8, &["server"]),
+    (8, &["server", "steps"]),
     (9, &["admin"]),
     (10, &["main", "lib", "cli"]),
 ];

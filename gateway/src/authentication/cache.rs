@@ -74,8 +74,9 @@ struct ByBytes;
 
 impl Weighter<Digest, Arc<Entry>> for ByBytes {
     fn weight(&self, _: &Digest, entry: &Arc<Entry>) -> u64 {
-        let roles: usize =
-            entry.identity.roles.iter().map(|role| size_of::<String>() + role.len()).sum();
-        u64::try_from(ENTRY.max(ENTRY / 2 + entry.identity.id.len() + roles)).unwrap_or(u64::MAX)
+        let Identity { id, roles, .. } = &*entry.identity;
+        // Each text is there twice: to be looked at, and to be told to services.
+        let roles: usize = roles.iter().map(|role| size_of::<String>() + 2 * role.len() + 1).sum();
+        u64::try_from(ENTRY.max(ENTRY / 2 + 2 * id.len() + roles)).unwrap_or(u64::MAX)
     }
 }

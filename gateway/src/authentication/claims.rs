@@ -74,8 +74,9 @@ impl Claims {
         if !names(required(self.aud.as_ref(), "aud")?, audience)? {
             return Err(Error::WrongAudience);
         }
-        let identity = Identity { id: self.subject()?, roles: self.roles()?, api_key: None };
-        Ok((identity, validity))
+        let identity = Identity::new(self.subject()?, self.roles()?, None);
+        // Subjects and roles are visible ASCII, so what could not be told to services was refused before.
+        Ok((identity.map_err(|_| Error::InvalidClaim("sub"))?, validity))
     }
 
     fn validity(&self) -> Result<Validity, Error> {

@@ -13,6 +13,9 @@ pub(crate) const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer");
 /// Why a credential was not accepted. No message repeats any part of the token.
 #[derive(Clone, Debug, Error)]
 pub(crate) enum Error {
+    /// There is none, where one is needed; and which are taken.
+    #[error("this needs a signed-in client: {0}")]
+    Missing(String),
     /// More than one `Authorization` header or API key, or both: which one counts would be a guess.
     #[error(
         "the request has several credentials, several Authorization headers or API keys or both: send exactly one"
@@ -95,7 +98,9 @@ impl Error {
     pub(crate) fn challenge(&self) -> Option<HeaderValue> {
         match self {
             Self::KeysUnavailable { .. } => None,
-            Self::NotBearer | Self::UnknownApiKey | Self::ExpiredApiKey => Some(CHALLENGE),
+            Self::Missing(_) | Self::NotBearer | Self::UnknownApiKey | Self::ExpiredApiKey => {
+                Some(CHALLENGE)
+            }
             _ => HeaderValue::try_from(format!(
                 "Bearer error=\"invalid_token\", error_description=\"{self}\""
             ))
@@ -143,7 +148,8 @@ mod tests {
 
     #[test]
     fn a_request_without_a_token_is_told_the_scheme_only() {
-        for error in [Error::NotBearer, Error::UnknownApiKey, Error::ExpiredApiKey] {
+        let missing = Error::Missing("sign in".to_owned());
+        for error in [missing, Error::NotBearer, Error::UnknownApiKey, Error::ExpiredApiKey] {
             assert_eq!(error.challenge().unwrap(), "Bearer");
         }
     }

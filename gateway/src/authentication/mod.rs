@@ -57,6 +57,15 @@ impl Authenticator {
         Self { api_keys, ..self }
     }
 
+    /// What is to be told to whoever came without a credential where one is needed.
+    pub(crate) fn missing(&self) -> Error {
+        let token = "sign in and send the token as `Authorization: Bearer`".to_owned();
+        let token = (!self.issuers.is_empty()).then_some(token);
+        let key = self.api_keys.as_ref().map(ApiKeys::header);
+        let key = key.map(|header| format!("send an API key as `{header}`"));
+        Error::Missing(token.into_iter().chain(key).collect::<Vec<_>>().join(", or "))
+    }
+
     /// Says who is asking. Waits at most three seconds, and only when the issuer's keys are being fetched.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ pub(crate) const HIDDEN: &str =
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Denied {
     /// Nobody is known to be asking: 401.
-    #[error("this needs a signed-in client: sign in and send the token as `Authorization: Bearer`")]
+    #[error("this needs a signed-in client")]
     NeedsAuthentication,
     /// The principal may not: 403.
     #[error("this is not allowed for the signed-in principal: use an account that has the right")]

@@ -81,7 +81,8 @@ pub(super) fn compile(
     }
 }
 
-/// A rule of the configuration for an RPC that is none may be a slip. An http rule without an access line may be a forgotten decision; nothing is exposed by accident.
+/// A rule of the configuration for an RPC that is none, or that nobody can call, may be a slip. An http rule of the schema
+/// without an access line may be a forgotten decision; nothing is exposed by accident.
 fn refuse_forgotten(
     config: &Config,
     schema: &Arc<Schema>,
@@ -92,27 +93,25 @@ fn refuse_forgotten(
     // Who wrote a line for it and slipped has forgotten nothing, and is told of the slip.
     let lines = config.authorization.access.keys();
     let slips: Vec<String> = lines.filter_map(|line| slip::meant(line, schema)).collect();
-    let forgotten = |rpc: &str| {
-        let line =
-            config.authorization.access.contains_key(rpc) || slips.iter().any(|slip| slip == rpc);
-        (!config.unread("authorization") && !line).then(|| {
-            format!(
-                "`{rpc}` has an http rule but no access line: add one (public, authenticated, role:<name>), or `internal` to hide it"
-            )
-        })
-    };
-    for (rpc, place) in rules.rpcs() {
-        if schema.method(rpc).is_none() {
-            problems.push(place.problem(slip::unknown(rpc, schema)));
-        } else if let Some(message) = forgotten(rpc) {
+    for (rpc, place) in rules.rpcs().filter(|(rpc, _)| !slips.iter().any(|slip| slip == rpc)) {
+        if let Some(message) = slip::uncallable(rpc, config, Some(schema)) {
             problems.push(place.problem(message));
         }
     }
+    if config.unread("authorization") {
+        return;
+    }
     for rpc in schema.methods() {
-        let has_rule = upstreams.of(rpc.service()).is_some()
-            && rules.of(&rpc.name()).is_none()
-            && http_rules(rpc.descriptor()).map_or(true, |rules| !rules.is_empty());
-        if has_rule && let Some(message) = forgotten(&rpc.name()) {
+        let name = rpc.name();
+        let is_forgotten = upstreams.of(rpc.service()).is_some()
+            && rules.of(&name).is_none()
+            && http_rules(rpc.descriptor()).map_or(true, |rules| !rules.is_empty())
+            && !config.authorization.access.contains_key(&name)
+            && !slips.contains(&name);
+        if is_forgotten {
+            let message = format!(
+                "`{name}` has an http rule but no access line: add one (public, authenticated, role:<name>), or `internal` to hide it"
+            );
             problems.push(Problem::nowhere("authorization.access", message));
         }
     }

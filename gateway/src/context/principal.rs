@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
+use http::header::InvalidHeaderValue;
+
 /// Who is asking, as far as the gateway could prove it.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Principal {
@@ -21,6 +24,25 @@ pub(crate) struct Identity {
     pub(crate) roles: Vec<String>,
     /// The name of the API key, when it was one and no token.
     pub(crate) api_key: Option<Arc<str>>,
+    /// Id and roles as every call tells them to its service: written once, when the credential is proven.
+    told: [HeaderValue; 2],
+}
+
+impl Identity {
+    /// What a credential says. Fails when services could not be told of it.
+    pub(crate) fn new(
+        id: String,
+        roles: Vec<String>,
+        api_key: Option<Arc<str>>,
+    ) -> Result<Self, InvalidHeaderValue> {
+        let told = [HeaderValue::from_str(&id)?, HeaderValue::from_str(&roles.join(","))?];
+        Ok(Self { id, roles, api_key, told })
+    }
+
+    /// The id and the roles as metadata of a call.
+    pub(crate) fn told(&self) -> [HeaderValue; 2] {
+        self.told.clone()
+    }
 }
 
 impl Principal {

@@ -41,11 +41,22 @@ impl Standing {
     pub(crate) fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let Allowance { name, burst, interval } = &*self.allowance;
         let window = seconds(interval.saturating_mul(*burst));
-        let policy = format!("\"{name}\";q={burst};w={window}");
-        let state = format!("\"{name}\";r={};t={}", self.remaining, seconds(self.next));
+        let policy = item(name, (";q=", *burst), (";w=", window));
+        let state = item(name, (";r=", self.remaining), (";t=", seconds(self.next)));
         let headers = [(POLICY, policy), (STATE, state)].into_iter();
-        headers.filter_map(|(header, value)| Some((header, HeaderValue::try_from(value).ok()?)))
+        headers.filter_map(|(header, value)| Some((header, value?)))
     }
+}
+
+/// The name of a limit with two numbers. Every answer has two of these, so they are not left to `format!`.
+fn item(
+    name: &str,
+    (requests, how_many): (&str, u32),
+    (seconds, how_long): (&str, u64),
+) -> Option<HeaderValue> {
+    let (mut many, mut long) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let (many, long) = (many.format(how_many), long.format(how_long));
+    HeaderValue::try_from(["\"", name, "\"", requests, many, seconds, long].concat()).ok()
 }
 
 /// What the limits of a request have counted.
@@ -76,7 +87,7 @@ impl Counted {
 
 /// Whole seconds, rounded up; never zero.
 pub(crate) fn seconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos().div_ceil(1_000_000_000).max(1)).unwrap_or(u64::MAX)
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0)).max(1)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, InvalidHeaderValue, WWW_AUTHENTICATE};
+use http::header::{ALLOW, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use thiserror::Error;
 use tonic::{Code, Status};
@@ -68,9 +68,6 @@ pub(crate) enum GatewayError {
     /// The configuration does not say where this RPC is served.
     #[error("no upstream serves {0}")]
     Unserved(RpcId),
-    /// What is known about the principal can't be written as metadata.
-    #[error("the principal can't be told to the service")]
-    Unspeakable(#[source] InvalidHeaderValue),
     /// The upstream call.
     #[error(transparent)]
     Upstream(#[from] upstream::Error),
@@ -155,7 +152,7 @@ impl GatewayError {
             Self::DeadlineExceeded(_) => late(),
             Self::Upstream(error) => upstream(error),
             Self::Stream(failure) => failed(failure),
-            Self::Unserved(_) | Self::Unspeakable(_) | Self::Panicked => verdict(
+            Self::Unserved(_) | Self::Panicked => verdict(
                 None,
                 StatusCode::INTERNAL_SERVER_ERROR,
                 Code::Internal,
@@ -182,6 +179,7 @@ impl GatewayError {
     fn authentication(&self, error: &authentication::Error) -> Verdict {
         use authentication::Error as E;
         let row = match error {
+            E::Missing(_) => None,
             E::KeysUnavailable { .. } => {
                 return Verdict {
                     retry_after: Some(Duration::from_secs(1)),
@@ -194,16 +192,16 @@ impl GatewayError {
                     )
                 };
             }
-            E::Expired => "token-expired",
-            E::NotYetValid => "token-not-yet-valid",
-            E::NotBearer | E::SeveralCredentials => "invalid-credential",
-            E::UnknownApiKey => "invalid-api-key",
-            E::ExpiredApiKey => "api-key-expired",
-            _ => "invalid-token",
+            E::Expired => Some("token-expired"),
+            E::NotYetValid => Some("token-not-yet-valid"),
+            E::NotBearer | E::SeveralCredentials => Some("invalid-credential"),
+            E::UnknownApiKey => Some("invalid-api-key"),
+            E::ExpiredApiKey => Some("api-key-expired"),
+            _ => Some("invalid-token"),
         };
         let challenge = error.challenge().unwrap_or(authentication::CHALLENGE);
         unauthenticated(
-            self.client(Some(row), StatusCode::UNAUTHORIZED, Code::Unauthenticated),
+            self.client(row, StatusCode::UNAUTHORIZED, Code::Unauthenticated),
             challenge,
         )
     }

@@ -89,6 +89,7 @@ fn a_credential_that_does_not_count_is_401_with_a_challenge() {
     use authentication::Error as A;
     for (error, expected) in [
         (GatewayError::from(Denied::NeedsAuthentication), "- 401 UNAUTHENTICATED Client"),
+        (A::Missing("sign in".to_owned()).into(), "- 401 UNAUTHENTICATED Client"),
         (A::Expired.into(), "token-expired 401 UNAUTHENTICATED Client"),
         (A::NotYetValid.into(), "token-not-yet-valid 401 UNAUTHENTICATED Client"),
         (A::NotBearer.into(), "invalid-credential 401 UNAUTHENTICATED Client"),

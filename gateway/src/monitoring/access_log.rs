@@ -1,12 +1,16 @@
 //! One line for each request.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::context::{Denial, Journey, Origin, Step, Then, Try, code_name};
 use crate::message::readable;
+
+/// What most lines fit in, in bytes: whoever writes one need not ask for more room.
+const USUAL: usize = 1024;
 
 /// How much of a text that the client chose is told, in bytes: a request has room for sixteen times as much.
 const TOLD: usize = 2048;
@@ -16,7 +20,7 @@ struct Line<'a> {
     time: Timestamp,
     request_id: &'a str,
     trace_id: &'a str,
-    client: String,
+    client: IpAddr,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<&'a str>,
     /// The name of the API key, never the key.
@@ -77,7 +81,7 @@ pub(super) fn json(journey: &Journey) -> String {
         time: Timestamp::now(),
         request_id: journey.request_id.as_str(),
         trace_id: &journey.trace_id,
-        client: journey.client.to_string(),
+        client: journey.client,
         principal: journey.principal.id(),
         api_key: journey.principal.api_key(),
         method: cut(journey.method.as_str()),
@@ -106,7 +110,9 @@ pub(super) fn json(journey: &Journey) -> String {
         duration_us: micros(journey.elapsed()),
         steps_us: journey,
     };
-    serde_json::to_string(&line).unwrap_or_default()
+    let mut text = Vec::with_capacity(USUAL);
+    let written = serde_json::to_writer(&mut text, &line);
+    written.ok().and_then(|()| String::from_utf8(text).ok()).unwrap_or_default()
 }
 
 /// The journey as a sentence, with the cause when it failed.
@@ -219,7 +225,7 @@ mod tests {
     async fn tells_who_asked_what_and_what_became_of_it() {
         let mut journey = journey("/api/users/123");
         journey.route = Some("/api/users/{id}".into());
-        let identity = Identity { id: "123".to_owned(), roles: vec![], api_key: None };
+        let identity = Identity::new("123".to_owned(), vec![], None).unwrap();
         journey.principal = Principal::Known(Arc::new(identity));
         tokio::time::advance(std::time::Duration::from_micros(7)).await;
         journey.mark(Step::Route);

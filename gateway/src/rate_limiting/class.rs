@@ -101,7 +101,7 @@ mod tests {
 
     fn with(roles: &[&str]) -> Principal {
         let roles = roles.iter().map(|&role| role.to_owned()).collect();
-        Principal::Known(Arc::new(Identity { id: "1".to_owned(), roles, api_key: None }))
+        Principal::Known(Arc::new(Identity::new("1".to_owned(), roles, None).unwrap()))
     }
 
     #[test]

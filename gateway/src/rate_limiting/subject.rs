@@ -147,7 +147,7 @@ mod tests {
         let (here, there) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         let known = |id: &str, api_key: Option<&str>| {
             let api_key = api_key.map(Arc::from);
-            Principal::Known(Arc::new(Identity { id: id.to_owned(), roles: Vec::new(), api_key }))
+            Principal::Known(Arc::new(Identity::new(id.to_owned(), Vec::new(), api_key).unwrap()))
         };
         let (ada, bob) = (known("ada", None), known("bob", Some("till-1")));
         let subject = |by, principal, client| Subject::of(by, &rpc, principal, client);

@@ -113,6 +113,45 @@ async fn a_key_and_a_token_are_one_credential_too_many() {
 }
 
 #[tokio::test]
+async fn who_comes_without_a_credential_is_told_which_are_taken() {
+    let issuer = Issuer::of(&Key::new("k1")).await;
+    let kitchen = Upstream::content().await;
+    let keys = "{ file: keys.yaml, header: X-Machine }";
+    for (tokens, machines, expected) in [
+        (true, false, "sign in and send the token as `Authorization: Bearer`"),
+        (false, true, "send an API key as `x-machine`"),
+        (
+            true,
+            true,
+            "sign in and send the token as `Authorization: Bearer`, or send an API key as `x-machine`",
+        ),
+    ] {
+        let gate = Gate::start(|config| {
+            let mut config = config.kitchen(&kitchen).access("GetDish", "authenticated");
+            if tokens {
+                config = config.issuer(&issuer);
+            }
+            if machines { config.file("keys.yaml", &file()).api_keys(keys) } else { config }
+        })
+        .await;
+        let expected = format!("this needs a signed-in client: {expected}");
+        let reply = gate.get("/v1/dishes/soup").await.is(401);
+        let problem = reply.problem();
+        assert_eq!(
+            (&problem["type"], &problem["detail"]),
+            (&json!("about:blank"), &json!(expected))
+        );
+        // No scheme is registered for API keys, and a 401 has to name one (RFC 9110, section 15.5.2).
+        assert_eq!(reply.header("www-authenticate"), "Bearer");
+        assert_eq!(gate.line(&reply).await["cause"], expected);
+        let refused = gate.grpc().await.call("GetDish", Request::new(Bytes::new())).await;
+        let refused = refused.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (Code::Unauthenticated, &*expected));
+        kitchen.saw_nothing();
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_was_taken_out_of_the_file_is_unknown_after_a_reload() {
     let kitchen = Upstream::content().await;
     let mut gate = Gate::start(|config| with_keys(config.kitchen(&kitchen))).await;

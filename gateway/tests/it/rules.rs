@@ -56,7 +56,7 @@ async fn a_rule_that_is_none_is_refused_where_it_stands() {
         ),
         (
             "{ selector: kitchen.v1.Kitchen.GetDish, get: /a }".to_owned(),
-            "10:19: transcoding.rules[0] (kitchen.v1.Kitchen.GetDish): `kitchen.v1.Kitchen/GetDish` has an http rule but no access line: add one (public, authenticated, role:<name>), or `internal` to hide it"
+            "10:19: transcoding.rules[0] (kitchen.v1.Kitchen.GetDish): nobody can call `kitchen.v1.Kitchen/GetDish`, so this does nothing: give it an access line, or leave this out"
                 .to_owned(),
         ),
         (format!("{{ selector: {wine} }}"), format!("{at}: {pattern}")),
@@ -165,7 +165,12 @@ async fn the_table_of_what_is_exposed_shows_the_rules_of_the_configuration() {
         table.lines().map(|line| (line.find(" kitchen.v1."), line.find(" open"))).collect();
     let title = table.lines().next().map(|line| (line.find(" RPC"), line.find(" DECIDED")));
     assert!(columns.len() == 3 && columns.iter().skip(1).all(|at| Some(*at) == title), "{table}");
-    // A hidden RPC stays hidden.
+}
+
+#[tokio::test]
+async fn a_rule_for_an_internal_rpc_does_nothing() {
+    let rule = "{ selector: kitchen.v1.Cellar.GetWine, get: \"/cellar/{id}\" }";
     let exit = check_text(&text("kitchen.v1.Cellar/GetWine: internal", &[rule])).await;
-    assert!(exit.code == Some(0) && !exit.out.contains("/cellar"), "{}{}", exit.out, exit.errors);
+    let complaint = "gateway.yaml:10:19: transcoding.rules[0] (kitchen.v1.Cellar.GetWine): nobody can call `kitchen.v1.Cellar/GetWine`, it is internal, so this does nothing: say in its access line who may, or leave this out\n";
+    assert_eq!((exit.errors.as_str(), exit.code), (complaint, Some(78)));
 }

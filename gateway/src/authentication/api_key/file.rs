@@ -111,11 +111,10 @@ impl<'f> Reader<'f> {
         if digest == cache::digest(b"") {
             complain(sha256, "sha256", "this is the hash of nothing, and no key is empty");
         }
-        let identity = Identity {
-            id: principal.value.clone(),
-            roles: roles.iter().map(|role| role.value.clone()).collect(),
-            api_key: Some(name.value.as_str().into()),
-        };
+        let (id, named) = (principal.value.clone(), Some(name.value.as_str().into()));
+        let roles = roles.iter().map(|role| role.value.clone()).collect();
+        // Principals and roles are visible ASCII: of one that could not be told to services was complained already.
+        let Ok(identity) = Identity::new(id, roles, named) else { return };
         let expires = end.and_then(Result::ok);
         let key = ApiKey { digest, identity: Arc::new(identity), expires };
         if self.keys.insert(digest, key).is_some() {

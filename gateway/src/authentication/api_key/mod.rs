@@ -49,6 +49,11 @@ impl ApiKeys {
         Ok(Self { header, keys: file::read(text)? })
     }
 
+    /// The header they come in.
+    pub(super) fn header(&self) -> &HeaderName {
+        &self.header
+    }
+
     /// The holder of the key that a request carries; `None` when it carries none.
     pub(super) fn identify(
         &self,

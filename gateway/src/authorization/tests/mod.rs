@@ -36,7 +36,7 @@ fn section(yaml: &str, rpc: &str) -> (Option<Arc<Rule>>, Vec<String>) {
 
 fn known(id: &str, roles: &[&str]) -> Principal {
     let roles = roles.iter().map(|&role| role.to_owned()).collect();
-    Principal::Known(Arc::new(Identity { id: id.to_owned(), roles, api_key: None }))
+    Principal::Known(Arc::new(Identity::new(id.to_owned(), roles, None).unwrap()))
 }
 
 /// An `All` as wire bytes.

@@ -84,7 +84,7 @@ fn text_that_is_none_and_texts_that_get_too_long_are_a_no() {
 /// What the checker and the order of the steps rule out would still be a no.
 #[test]
 fn what_can_not_happen_would_be_a_no() {
-    let identity = Identity { id: "123".to_owned(), roles: Vec::new(), api_key: None };
+    let identity = Identity::new("123".to_owned(), Vec::new(), None).unwrap();
     let facts = |identity| Facts { identity, request: None, response: None };
     let mixed = [
         Condition::Compare(Comparison::NotEqual, Operand::Subject, Operand::Literal(Value::I64(1))),

@@ -20,7 +20,7 @@ fn limits(limits: Vec<Limit>) -> Limits {
 
 fn user(id: &str) -> Principal {
     let (id, roles) = (id.to_owned(), Vec::new());
-    Principal::Known(Arc::new(Identity { id, roles, api_key: None }))
+    Principal::Known(Arc::new(Identity::new(id, roles, None).unwrap()))
 }
 
 async fn passing(limits: &Limits, principal: &Principal) -> usize {
@@ -110,7 +110,7 @@ async fn a_limit_of_a_class_is_for_nobody_else() {
     };
     let classes = limits(vec![of("anonymous", 1), of("user", 2), of("admin", 3)]);
     let roles = vec!["admin".to_owned()];
-    let admin = Identity { id: "root".to_owned(), roles, api_key: None };
+    let admin = Identity::new("root".to_owned(), roles, None).unwrap();
     assert_eq!(passing(&classes, &Principal::Anonymous).await, 1);
     assert_eq!(passing(&classes, &user("ada")).await, 2);
     assert_eq!(passing(&classes, &Principal::Known(Arc::new(admin))).await, 3);
