@@ -103,12 +103,11 @@ impl Part {
         }
     }
 
-    /// Asks it to end (SIGTERM) and answers how it did; `None` when it had to be killed after `patience`.
-    /// Of one that was never started there is nothing to wait for.
+    /// Asks it to end (SIGTERM) and answers how it did; `None` when it had to be killed after `patience`, or
+    /// does not run.
     pub async fn stop(&self, patience: Duration) -> Option<ExitStatus> {
-        if self.child().is_none() {
-            return None;
-        }
+        // Nobody is there who could end.
+        self.process()?;
         self.signal(Signal::TERM);
         let status = until(patience, async || self.ended()).await;
         self.kill_9();

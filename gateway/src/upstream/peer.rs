@@ -23,6 +23,13 @@ impl AsRef<Endpoint> for Arc<Peer> {
     }
 }
 
+/// So many calls that were given up are remembered for a second each: what still comes of their answers is expected.
+const GIVEN_UP: usize = 1024;
+
+/// So many frames of calls that are no longer remembered may come over a connection in all its life before it is closed,
+/// with all calls on it. Nothing ever lowers that count, so a small number would end every connection that lives long.
+const LATE: usize = 1_000_000;
+
 /// There is no place for another stream.
 #[derive(Debug, Error)]
 #[error("it has as many streams as it may have")]
@@ -60,7 +67,9 @@ impl Peer {
             .http2_keep_alive_interval(ping)
             .keep_alive_timeout(Duration::from_secs(5))
             .keep_alive_while_idle(true)
-            .http2_max_header_list_size(16 * 1024);
+            .http2_max_header_list_size(16 * 1024)
+            .http2_max_concurrent_reset_streams(GIVEN_UP)
+            .http2_max_local_error_reset_streams(LATE);
         if let Some(origin) = authority.and_then(|name| format!("http://{name}").parse().ok()) {
             transport = transport.origin(origin);
         }

@@ -2,6 +2,7 @@
 
 mod blame;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
@@ -9,10 +10,11 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tonic::Code;
 
-use crate::stand::{Answer, Gate, Latch, Upstream, leave_at_the_second_call, until};
+use crate::stand::{Answer, Gate, Latch, Upstream, answer_late, leave_at_the_second_call, until};
 
 /// A kitchen of these endpoints, in turn.
 async fn gate(urls: &[&str], resilience: &str) -> Gate {
@@ -32,9 +34,9 @@ async fn rude(count: usize, deal: fn(h2::server::SendResponse<Bytes>)) -> (Strin
 }
 
 async fn serve(listener: TcpListener, count: usize, deal: fn(h2::server::SendResponse<Bytes>)) {
-    let left = std::sync::Arc::new(AtomicUsize::new(count));
+    let left = Arc::new(AtomicUsize::new(count));
     while let Ok((stream, _)) = listener.accept().await {
-        let left = std::sync::Arc::clone(&left);
+        let left = Arc::clone(&left);
         tokio::spawn(async move {
             let mut connection = h2::server::handshake(stream).await.unwrap();
             while let Some(Ok((request, mut respond))) = connection.accept().await {
@@ -329,6 +331,36 @@ async fn calls_that_are_cancelled_leave_their_places() {
         asked.iter().for_each(JoinHandle::abort);
         kitchen.cancelled(2 * round).await;
     }
+}
+
+#[tokio::test]
+async fn answers_that_come_too_late_for_whoever_gave_up_cost_nobody_else_the_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let told = Arc::new(Notify::new());
+    let server = tokio::spawn({
+        let told = Arc::clone(&told);
+        async move {
+            let (first, _) = listener.accept().await.unwrap();
+            answer_late(first, told).await;
+        }
+    });
+    let gate = gate(&[&url], "{ attempts: 1, deadline: 30s }").await;
+    until("readiness", async || gate.admin("/readyz").await.status == 200).await;
+    let cooked = tokio::spawn(gate.post("/v1/dishes/soup:cook", &json!({})).into_future());
+    let ask = || gate.get("/v1/dishes/soup").header("grpc-timeout", "50m").into_future();
+    // More of them than the transport counts before it closes the connection: 1024.
+    for _ in 0..20 {
+        let given_up: Vec<_> = std::iter::repeat_with(|| tokio::spawn(ask())).take(80).collect();
+        for given_up in given_up {
+            let reply = given_up.await.unwrap();
+            assert_eq!(reply.status, 504, "{}", gate.line(&reply).await);
+        }
+    }
+    told.notify_one();
+    let cooked = cooked.await.unwrap();
+    assert_eq!(cooked.status, 200, "{}", gate.line(&cooked).await);
+    server.abort();
 }
 
 #[tokio::test]

@@ -1,14 +1,21 @@
 //! HTTP/2 by hand (RFC 9113): headers that no client library would send.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::{Notify, mpsc};
 
 use super::gate::Gate;
 use super::soon;
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const END_HEADERS: u8 = 0x04;
 const END_STREAM_AND_HEADERS: u8 = 0x05;
 
 /// What became of a request.
@@ -36,7 +43,7 @@ pub(crate) async fn request(gate: &Gate, headers: &[(&str, &str)]) -> Outcome {
             };
             match kind {
                 HEADERS => return Outcome::Answered(status(&payload)),
-                3 => return Outcome::Reset,
+                RST_STREAM => return Outcome::Reset,
                 GOAWAY => return Outcome::Closed,
                 _ => {}
             }
@@ -48,9 +55,7 @@ pub(crate) async fn request(gate: &Gate, headers: &[(&str, &str)]) -> Outcome {
 /// Serves one connection: knows no method of the first call (which asks for health), and over the second leaves for that
 /// reason, saying that it has not looked at it.
 pub(crate) async fn leave_at_the_second_call(mut stream: TcpStream, reason: h2::Reason) {
-    let mut preface = [0; 24];
-    stream.read_exact(&mut preface).await.unwrap();
-    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
+    begin(&mut stream).await;
     let mut looked_at = 0;
     while let Some((kind, number, _)) = next(&mut stream).await {
         if kind != HEADERS {
@@ -62,15 +67,67 @@ pub(crate) async fn leave_at_the_second_call(mut stream: TcpStream, reason: h2::
             return;
         }
         looked_at = number;
-        let unimplemented =
-            [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "12")];
-        let answer = frame(HEADERS, END_STREAM_AND_HEADERS, number, &block(&unimplemented));
-        stream.write_all(&answer).await.unwrap();
+        stream.write_all(&unimplemented(number)).await.unwrap();
     }
 }
 
+/// Serves one connection: knows no method of the first call (which asks for health), begins to answer each other one
+/// after it was given up, and answers those that were not when it is told to.
+pub(crate) async fn answer_late(mut stream: TcpStream, told: Arc<Notify>) {
+    begin(&mut stream).await;
+    let (mut reader, mut writer) = stream.into_split();
+    let (heard, mut frames) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some((kind, number, _)) = next(&mut reader).await {
+            heard.send((kind, number)).unwrap();
+        }
+    });
+    let head = block(&[(":status", "200"), ("content-type", "application/grpc")]);
+    let head = |number| frame(HEADERS, END_HEADERS, number, &head);
+    let mut open = BTreeSet::new();
+    loop {
+        let bytes = tokio::select! {
+            heard = frames.recv() => match heard {
+                Some((HEADERS, 1)) => unimplemented(1),
+                Some((HEADERS, number)) => {
+                    open.insert(number);
+                    continue;
+                }
+                Some((RST_STREAM, number)) => {
+                    open.remove(&number);
+                    head(number)
+                }
+                Some(_) => continue,
+                None => return,
+            },
+            () = told.notified() => {
+                let answer = |number| {
+                    let trailers = block(&[("grpc-status", "0")]);
+                    let end = frame(HEADERS, END_STREAM_AND_HEADERS, number, &trailers);
+                    [head(number), frame(DATA, 0, number, &[0; 5]), end].concat()
+                };
+                open.iter().copied().flat_map(answer).collect()
+            }
+        };
+        writer.write_all(&bytes).await.unwrap();
+    }
+}
+
+/// What a server says and hears first.
+async fn begin(stream: &mut TcpStream) {
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await.unwrap();
+    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
+}
+
+/// The answer of a service that has no such method.
+fn unimplemented(number: u32) -> Vec<u8> {
+    let headers = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "12")];
+    frame(HEADERS, END_STREAM_AND_HEADERS, number, &block(&headers))
+}
+
 /// The next frame: its type, the number of its stream, and what it carries.
-async fn next(stream: &mut TcpStream) -> Option<(u8, u32, Vec<u8>)> {
+async fn next(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, u32, Vec<u8>)> {
     let mut head = [0; 9];
     stream.read_exact(&mut head).await.ok()?;
     let [length @ .., kind, _, one, two, three, four] = head;

@@ -23,7 +23,9 @@ pub(crate) use answer::{Answer, Latch};
 pub(crate) use ask::Ask;
 pub(crate) use config::Config;
 pub(crate) use feed::Feed;
-pub(crate) use frames::{Outcome, leave_at_the_second_call, request as request_by_frames};
+pub(crate) use frames::{
+    Outcome, answer_late, leave_at_the_second_call, request as request_by_frames,
+};
 pub(crate) use gate::{Exit, Gate, run};
 pub(crate) use issuer::{Issuer, Key, now};
 pub(crate) use names::{Mood, Names, Record};
