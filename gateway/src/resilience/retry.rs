@@ -38,9 +38,6 @@ pub(crate) enum Repeatable {
 pub(crate) enum Miss {
     /// There was no connection: nobody can have acted on it, and this endpoint will not do so the next moment either.
     Unsent,
-    /// The connection was closed before the call was written to it, as connections are from time to time. Nobody can have
-    /// acted on it, and another connection to the same endpoint will do.
-    Unwritten,
     /// The endpoint refused the stream, or left, before it looked at it (RFC 9113, sections 6.8 and 8.7).
     Refused,
     /// The connection broke: maybe it was acted on.
@@ -65,7 +62,7 @@ pub(crate) enum Pushback {
 impl Miss {
     /// Whether nobody can have acted on the call.
     fn is_harmless(self) -> bool {
-        matches!(self, Self::Unsent | Self::Unwritten | Self::Refused)
+        matches!(self, Self::Unsent | Self::Refused)
     }
 }
 
@@ -122,7 +119,7 @@ impl RetryPolicy {
         }
         let wait = match miss {
             // Another endpoint has nothing to recover from.
-            Miss::Unsent | Miss::Unwritten => Duration::ZERO,
+            Miss::Unsent => Duration::ZERO,
             Miss::Unavailable(Pushback::Never) => return Err(Then::Pushback),
             Miss::Unavailable(Pushback::After(wait)) => wait,
             // Those who failed together do not come again together.
@@ -163,7 +160,7 @@ mod tests {
             (Repeatable::Never, true, false),
         ] {
             let policy = RetryPolicy { repeatable, ..POLICY };
-            for miss in [Miss::Unsent, Miss::Unwritten, Miss::Refused] {
+            for miss in [Miss::Unsent, Miss::Refused] {
                 assert!(policy.next(miss, 1, keyed, LEFT).is_ok(), "{repeatable:?} {miss:?}");
             }
             for miss in [Miss::Lost, Miss::Late, unavailable] {

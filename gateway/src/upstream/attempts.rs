@@ -85,9 +85,7 @@ impl Attempts<'_> {
             return Err(Then::Endpoints);
         }
         // What was not sent was no load for anybody.
-        if matches!(miss, Miss::Unsent | Miss::Unwritten)
-            || self.upstream.containment.budget.withdraw()
-        {
+        if miss == Miss::Unsent || self.upstream.containment.budget.withdraw() {
             Ok(wait)
         } else {
             Err(Then::Budget)

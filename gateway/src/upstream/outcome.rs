@@ -56,8 +56,6 @@ impl Missed {
                     (Miss::Unsent, Health::Unknown)
                 } else if caused_by::<tonic::ConnectError>(&*source) {
                     (Miss::Unsent, Health::Ill)
-                } else if is_unwritten(&*source) {
-                    (Miss::Unwritten, Health::Unknown)
                 } else if caused_by::<Interrupted>(&*source) {
                     (Miss::Lost, Health::Ill)
                 } else if let Some(health) = refusal(&*source) {
@@ -176,12 +174,6 @@ fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Health> {
             _ => None,
         }
     })
-}
-
-/// Whether the connection was closed before the call was written to it.
-fn is_unwritten(error: &(dyn std::error::Error + 'static)) -> bool {
-    let hyper = causes(error).filter_map(<dyn std::error::Error>::downcast_ref::<hyper::Error>);
-    { hyper }.any(hyper::Error::is_canceled)
 }
 
 /// Whether it was we who refused the frames of an answer, for example because its headers are too large.

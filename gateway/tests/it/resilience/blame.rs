@@ -1,14 +1,10 @@
 //! What a failure says about the endpoint, and what it does not.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 use tonic::Code;
 
 use super::{gate, rude};
@@ -84,54 +80,4 @@ async fn an_answer_that_is_too_large_for_us_is_no_sign_of_a_bad_endpoint() {
         assert_eq!(problem["type"], "/problems/malformed-answer");
         assert_eq!(kitchen.seen().len(), round, "once each");
     }
-}
-
-#[tokio::test]
-async fn connections_that_a_service_retires_cost_nobody_anything() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let answered = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&answered);
-    let server = tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let answered = Arc::clone(&counted);
-            tokio::spawn(async move {
-                let mut connection = h2::server::handshake(stream).await.unwrap();
-                let mut taken = 0;
-                while let Some(Ok((request, mut respond))) = connection.accept().await {
-                    taken += 1;
-                    if taken == 10 {
-                        connection.graceful_shutdown();
-                    }
-                    let head = Response::builder().header("content-type", "application/grpc");
-                    if request.uri().path().contains("Health") {
-                        let head = head.header("grpc-status", "12").body(()).unwrap();
-                        respond.send_response(head, true).unwrap();
-                        continue;
-                    }
-                    answered.fetch_add(1, Relaxed);
-                    let mut body = respond.send_response(head.body(()).unwrap(), false).unwrap();
-                    body.send_data(Bytes::from_static(&[0; 5]), false).unwrap();
-                    let trailers = [("grpc-status".parse().unwrap(), "0".parse().unwrap())];
-                    body.send_trailers(trailers.into_iter().collect()).unwrap();
-                }
-            });
-        }
-    });
-    let gate = gate(&[&url], "{}").await;
-    let mut clients = JoinSet::new();
-    for _ in 0..8 {
-        let cook = || gate.post("/v1/dishes/soup:cook", &json!({})).into_future();
-        let asked: Vec<_> = (0..50).map(|_| cook()).collect();
-        clients.spawn(async move {
-            for ask in asked {
-                ask.await.is(200);
-            }
-        });
-    }
-    while let Some(done) = clients.join_next().await {
-        done.unwrap();
-    }
-    assert_eq!(answered.load(Relaxed), 400, "each was made once");
-    server.abort();
 }
