@@ -49,7 +49,7 @@ impl Missed {
                 // Which of its answers it is, the client may have chosen: that is no sign of a bad endpoint.
                 let what = format!("its frames can't be taken: {source}");
                 let error = Error::Failure(Failure::Malformed(what));
-                Self { error, code: Code::Internal, miss: None, health: Health::Doubtful }
+                Self { error, code: Code::Internal, miss: None, health: Health::Well }
             }
             Failure::Broken(source) => {
                 let (miss, health) = if caused_by::<Full>(&*source) {
@@ -74,6 +74,9 @@ impl Missed {
             }
             Failure::Malformed(_) => {
                 Self { error: failure.into(), code, miss: None, health: Health::Ill }
+            }
+            Failure::TooLarge => {
+                Self { error: failure.into(), code, miss: None, health: Health::Well }
             }
             _ => Self { error: failure.into(), code, miss: None, health: Health::of(code) },
         }

@@ -30,6 +30,30 @@ async fn whoever_hangs_loses_its_traffic_although_it_says_that_it_is_well() {
 }
 
 #[tokio::test]
+async fn nobody_is_left_out_because_of_an_answer_that_is_too_large_for_us() {
+    let headers =
+        || Answer::error(Code::InvalidArgument, "no").header("x-much", &"m".repeat(20_000));
+    let message = || Answer::wire(&vec![0; 4 * 1024 * 1024 + 1]);
+    for answer in [headers as fn() -> Answer, message] {
+        let (large, good) =
+            (Upstream::answering(move |_| answer()).await, Upstream::content().await);
+        let gate = Gate::start(|config| {
+            let urls = [large.url(), good.url()];
+            let urls = urls.each_ref().map(|url| &**url);
+            let config = config.upstream("kitchen", "kitchen.v1.Kitchen", &urls);
+            let settings = "{ algorithm: round_robin, ejection: { failures: 1, time: 30s } }";
+            config.section("load_balancing", settings)
+        })
+        .await;
+        for _ in 0..8 {
+            let status = gate.get("/v1/dishes/soup").await.status;
+            assert!(matches!(status, 200 | 502), "{status}");
+        }
+        assert_eq!((large.seen().len(), good.seen().len()), (4, 4));
+    }
+}
+
+#[tokio::test]
 async fn the_breaker_of_an_only_endpoint_that_hangs_opens() {
     let hangs = Upstream::answering(|_| Answer::never()).await;
     let settings = "{ deadline: 100ms, breaker: { failures: 3, open: 1m, max_open: 1m } }";
